@@ -1,0 +1,151 @@
+"""The numbers that define a representation, written once. When serving they come only from the model file."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from zhanr.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Config:
+    """A frozen record that converts to and from a plain mapping, refusing what it does not know."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "") -> Self:
+        """Build from a mapping; an unknown, missing or ill-typed field is a `ConfigError` that names it."""
+        where = where or cls.__name__
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{where}: expected a table of settings, got {type(values).__name__}")
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        if unknown := sorted(set(values) - set(fields)):
+            raise ConfigError(f"{where}: unknown setting {', '.join(unknown)} (known: {', '.join(fields)})")
+        required = [
+            n
+            for n, f in fields.items()
+            if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        ]
+        if missing := [n for n in required if n not in values]:
+            raise ConfigError(f"{where}: missing setting {', '.join(missing)}")
+        hints = typing.get_type_hints(cls)
+        return cls(**{n: _convert(v, hints[n], f"{where}.{n}") for n, v in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same values as plain JSON-ready types."""
+        return dataclasses.asdict(self)
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """Check one value against its annotation; integers pass as floats, lists as tuples, tables as records."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return _convert_union(value, args, where)
+    if origin is Literal:
+        if not any(value == a and type(value) is type(a) for a in args):
+            raise ConfigError(f"{where}: {value!r} is not one of {', '.join(map(str, args))}")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_convert(v, args[0], f"{where}[{i}]") for i, v in enumerate(value))
+    if origin is dict and isinstance(value, Mapping):
+        return {str(k): _convert(v, args[1], f"{where}.{k}") for k, v in value.items()}
+    if isinstance(hint, type) and issubclass(hint, Config):
+        return value if isinstance(value, hint) else hint.from_dict(value, where=where)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Any or (isinstance(hint, type) and type(value) is hint):
+        return value
+    raise ConfigError(f"{where}: expected {getattr(hint, '__name__', hint)}, got {value!r}")
+
+
+def _convert_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
+    problems = []
+    for option in options:
+        if option is type(None):
+            if value is None:
+                return None
+            continue
+        try:
+            return _convert(value, option, where)
+        except ConfigError as error:
+            problems.append(str(error))
+    raise ConfigError(problems[-1])
+
+
+@dataclass(frozen=True)
+class FeatureConfig(Config):
+    """How a waveform becomes a picture of (n_bins, n_frames). Field names and defaults are librosa's where it has them.
+
+    `scale="minmax"` maps the smallest value of one excerpt to 0 and the largest to 1 (a store keeps that as 0..255).
+    The default hop of 1709 samples (77.5 ms at 22,050 Hz) is that of the shared GTZAN stores.
+    """
+
+    kind: Literal["mel", "stft", "mfcc"] = "mel"
+    sample_rate: int = 22050
+    n_fft: int = 2048
+    win_length: int = 2048
+    hop_length: int = 1709
+    window: Literal["hann"] = "hann"
+    center: bool = True
+    n_mels: int = 128
+    fmin: float = 0.0
+    fmax: float = 11025.0
+    mel_scale: Literal["slaney", "htk"] = "slaney"
+    norm: Literal["slaney"] | None = "slaney"
+    power: float = 2.0
+    log: bool = True
+    ref: Literal["max"] | float = "max"
+    amin: float = 1e-10
+    top_db: float | None = 80.0
+    n_mfcc: int = 20
+    scale: Literal["minmax", "none"] = "minmax"
+    note: str = dataclasses.field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        positive = ("sample_rate", "n_fft", "win_length", "hop_length", "n_mels", "n_mfcc", "power", "amin")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"FeatureConfig.{name} must be positive, got {getattr(self, name)}")
+        if self.win_length > self.n_fft:
+            raise ConfigError(f"FeatureConfig.win_length {self.win_length} is larger than n_fft {self.n_fft}")
+        if not 0 <= self.fmin < self.fmax <= self.sample_rate / 2:
+            raise ConfigError(
+                f"FeatureConfig: 0 <= fmin < fmax <= sample_rate / 2 must hold, got {self.fmin}, {self.fmax}"
+            )
+
+    @property
+    def n_bins(self) -> int:
+        """The number of rows of the picture."""
+        return {"mel": self.n_mels, "stft": self.n_fft // 2 + 1, "mfcc": self.n_mfcc}[self.kind]
+
+    @property
+    def frame_seconds(self) -> float:
+        """The time from one frame to the next, in seconds."""
+        return self.hop_length / self.sample_rate
+
+
+@dataclass(frozen=True)
+class WindowConfig(Config):
+    """How a song is cut: first into segments (each scaled by itself, as a 30 s excerpt is), then into windows.
+
+    All numbers are in frames. A piece shorter than one window is repeated until it fills it.
+    """
+
+    frames: int = 128
+    hop: int = 64
+    segment_frames: int = 387
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.hop <= self.frames <= self.segment_frames:
+            raise ConfigError(
+                "WindowConfig: 1 <= hop <= frames <= segment_frames must hold, "
+                f"got {self.hop}, {self.frames}, {self.segment_frames}"
+            )
+
+
+Aggregation = Literal["mean_log_probability", "mean_probability", "median", "vote"]
+"""The names of the ways in which window probabilities become those of a song (see `zhanr.aggregate`)."""

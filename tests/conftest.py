@@ -1,0 +1,20 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real music beside the repository; a test that asks for it is skipped where it is absent."""
+    if not SHARED.is_dir():
+        if os.environ.get("ZHANR_REQUIRE_SHARED"):
+            pytest.fail(f"{SHARED} is required here and absent")
+        pytest.skip("needs the folder ../shared (real GTZAN material), which is not part of the project")
+    return SHARED
