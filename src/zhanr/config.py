@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import tomllib
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from zhanr.errors import ConfigError
@@ -38,6 +40,16 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """The same values as plain JSON-ready types."""
         return dataclasses.asdict(self)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; a `ConfigError` names the file and the line of what is wrong."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: this is not a TOML file: {error}") from error
 
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
@@ -149,3 +161,9 @@ class WindowConfig(Config):
 
 Aggregation = Literal["mean_log_probability", "mean_probability", "median", "vote"]
 """The names of the ways in which window probabilities become those of a song (see `zhanr.aggregate`)."""
+
+AUDIO_SUFFIXES = frozenset(
+    ".aac .ac3 .aif .aifc .aiff .alac .amr .ape .asf .au .caf .dsf .flac .m4a .m4b .mka .mkv .mov .mp2 .mp3 .mp4 .mpc "
+    ".oga .ogg .opus .ra .snd .tta .w64 .wav .webm .wma .wv".split()
+)
+"""Which files of a folder are taken for audio. Only walking asks this; a file that is named is opened whatever it is called."""

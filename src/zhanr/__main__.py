@@ -1,0 +1,5 @@
+"""`python -m zhanr` is `zhanr`."""
+
+from zhanr.cli import main
+
+main()

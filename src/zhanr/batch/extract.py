@@ -1,0 +1,67 @@
+"""From a data set of audio to a feature store: what `zhanr extract` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhanr.config import FeatureConfig, WindowConfig
+from zhanr.datasets import Dataset, FeatureStore, Track
+from zhanr.errors import AudioError, DatasetError
+from zhanr.frontend import excerpt
+
+
+def extract_dataset(
+    dataset: Dataset,
+    features: FeatureConfig,
+    windows: WindowConfig,
+    *,
+    jobs: int = 1,
+    progress: Callable[[], None] = lambda: None,
+) -> tuple[FeatureStore, list[AudioError]]:
+    """Extract one excerpt of every track: all of a short one, the middle `windows.segment_frames` of a longer one.
+
+    Returns the store and the tracks that could not be read, which it leaves out. Raises `DatasetError` if none could.
+    """
+    failures: list[AudioError] = []
+    tracks: list[Track] = []
+    pictures: list[NDArray[np.uint8]] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        work = partial(_excerpt_or_error, features=features, windows=windows)
+        for track, result in zip(dataset.tracks, pool.map(work, dataset.tracks), strict=True):
+            progress()
+            if isinstance(result, AudioError):
+                failures.append(result)
+            else:
+                tracks.append(track)
+                pictures.append(result)
+    if not tracks:
+        raise DatasetError(dataset.name, "not one of its tracks could be read")
+    return _store(tracks, pictures, features, windows.segment_frames), failures
+
+
+def _excerpt_or_error(track: Track, features: FeatureConfig, windows: WindowConfig) -> NDArray[np.uint8] | AudioError:
+    try:
+        return excerpt(track.path, features, windows)
+    except AudioError as error:
+        return error
+
+
+def _store(
+    tracks: list[Track], pictures: list[NDArray[np.uint8]], features: FeatureConfig, width: int
+) -> FeatureStore:
+    """Lay the pictures side by side; shorter ones are filled with 0 and `n_frames` says how much of each is real."""
+    x = np.zeros((len(pictures), features.n_bins, width), np.uint8)
+    for row, picture in zip(x, pictures, strict=True):
+        row[:, : picture.shape[1]] = picture
+    return FeatureStore(
+        x=x,
+        names=np.array([t.name for t in tracks]),
+        labels=np.array([t.genre for t in tracks]),
+        features=features,
+        n_frames=np.array([p.shape[1] for p in pictures]),
+    )

@@ -1,0 +1,171 @@
+"""The model file: one `.onnx` with weights, graph and a JSON card that says everything else. ONNX Runtime's only home.
+
+The card lies in the file's `metadata_props` under the key `zhanr`. Nothing is pickled, and a field that is unknown or
+missing is an error: the numbers that serving needs come from here and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhanr.config import Aggregation, Config, FeatureConfig, WindowConfig
+from zhanr.errors import ConfigError, ModelFileError
+
+FORMAT_VERSION = 1
+CARD_KEY = "zhanr"
+DEFAULT_MODEL = "default"
+_MODELS = Path(__file__).parent / "data" / "models"
+
+
+@dataclass(frozen=True)
+class Card(Config):
+    """What a model file says of itself.
+
+    `thresholds` holds "confidence" (below it the answer is "not sure") and, where the graph has an output `novelty`,
+    "novelty" (above it the song is like nothing that the model knows); an absent one never says "not sure".
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    features: FeatureConfig
+    windows: WindowConfig
+    embedding_size: int
+    licence: str
+    aggregation: Aggregation = "mean_log_probability"
+    temperature: float = 1.0
+    thresholds: dict[str, float] = field(default_factory=dict)
+    description: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    parents: tuple[dict[str, Any], ...] = ()
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        if self.format_version != FORMAT_VERSION:
+            raise ConfigError(
+                f"Card.format_version is {self.format_version}; this zhanr reads version {FORMAT_VERSION}"
+            )
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ConfigError(f"Card.labels must be at least two different genres, got {list(self.labels)}")
+        if self.temperature <= 0:
+            raise ConfigError(f"Card.temperature must be positive, got {self.temperature}")
+        if unknown := set(self.thresholds) - {"confidence", "novelty"}:
+            raise ConfigError(f"Card.thresholds: unknown {', '.join(sorted(unknown))}")
+
+    def to_json(self) -> str:
+        """The card as JSON, the form in which it lies in the file."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
+
+
+class Outputs(NamedTuple):
+    """What the network says of each window: logits (n, n_genres), embedding (n, d), novelty (n,) or None."""
+
+    logits: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    novelty: NDArray[np.float32] | None
+
+
+class Bundle:
+    """An opened model file: its `card` and `run`."""
+
+    def __init__(self, path: Path, data: bytes, *, threads: int = 1) -> None:
+        self.path = path
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self._session = _open_session(path, data, threads)
+        self.card = _read_card(path, self._session.get_modelmeta().custom_metadata_map)
+        self._outputs = [o.name for o in self._session.get_outputs()]
+        self._check_graph()
+
+    def run(self, windows: NDArray[np.float32]) -> Outputs:
+        """Run the network on windows (n, n_bins, n_frames) of values 0..1. Safe to call from several threads."""
+        values = dict(zip(self._outputs, self._session.run(None, {"x": windows}), strict=True))
+        return Outputs(values["logits"], values["embedding"], values.get("novelty"))
+
+    def _check_graph(self) -> None:
+        """Refuse a graph whose shapes disagree with its card, now and not at the first song."""
+        inputs = {i.name: i.shape for i in self._session.get_inputs()}
+        if set(inputs) != {"x"} or not {"logits", "embedding"} <= set(self._outputs) <= set(Outputs._fields):
+            raise ModelFileError(self.path, "its graph does not have the input x and the outputs logits, embedding")
+        card = self.card
+        shapes = {o.name: o.shape for o in self._session.get_outputs()}
+        expected = {
+            "bins": (inputs["x"][1], card.features.n_bins),
+            "genres": (shapes["logits"][1], len(card.labels)),
+            "embedding": (shapes["embedding"][1], card.embedding_size),
+            "frames": (inputs["x"][2], card.windows.frames),
+        }
+        for what, (graph, said) in expected.items():
+            if isinstance(graph, int) and graph != said:
+                raise ModelFileError(self.path, f"its card says {said} {what} but its graph has {graph}")
+
+
+def _open_session(path: Path, data: bytes, threads: int) -> Any:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except (errors.Fail, errors.InvalidProtobuf, errors.InvalidGraph, errors.InvalidArgument) as error:
+        raise ModelFileError(path, "this is not a model file, or it is damaged") from error
+    except (errors.NotImplemented, errors.RuntimeException) as error:
+        raise ModelFileError(path, f"ONNX Runtime {onnxruntime.__version__} can't run it: {error}") from error
+
+
+def _read_card(path: Path, metadata: Mapping[str, str]) -> Card:
+    if CARD_KEY not in metadata:
+        raise ModelFileError(path, "this .onnx file carries no zhanr card, so its genres and features are unknown")
+    try:
+        return Card.from_dict(json.loads(metadata[CARD_KEY]))
+    except (json.JSONDecodeError, ConfigError) as error:
+        raise ModelFileError(path, f"its card can't be read: {error}") from error
+
+
+def builtin_models() -> tuple[str, ...]:
+    """The names of the models that come with zhanr, the default first."""
+    return tuple(sorted((p.stem for p in _MODELS.glob("*.onnx")), key=lambda name: (name != DEFAULT_MODEL, name)))
+
+
+def load_bundle(model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> Bundle:
+    """Open a model: the default one, a built-in one by its name, or a file. Raises `ModelFileError`."""
+    name = DEFAULT_MODEL if model is None else os.fspath(model)
+    path = _MODELS / f"{name}.onnx" if name in builtin_models() else Path(name)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        known = ", ".join(builtin_models())
+        raise ModelFileError(path, f"there is no such model file, and the built-in models are {known}") from error
+    except OSError as error:
+        raise ModelFileError(path, f"it can't be read: {error.strerror}") from error
+    return Bundle(path, data, threads=threads)
+
+
+def write_bundle(path: str | os.PathLike[str], graph: bytes, card: Card) -> Bundle:
+    """Write an ONNX graph and its card as one model file, open it again as serving would, and return it.
+
+    The file appears whole or not at all. Needs the extra `train` (onnx).
+    """
+    import onnx
+
+    model = onnx.load_model_from_string(graph)
+    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    data = model.SerializeToString()
+    target = Path(path)
+    bundle = Bundle(target, data)  # before anything is written: a file that can't be served is not made
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(target)
+    return bundle

@@ -1,0 +1,161 @@
+"""`zhanr classify`: the genre of every file and of every folder's files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from zhanr.cli import output
+from zhanr.errors import AudioError
+
+if TYPE_CHECKING:
+    from zhanr.classifier import Classifier, Prediction
+
+COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green", "white")
+
+
+def classify(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all that is in them.")],
+    top: Annotated[int | None, typer.Option(min=1, help="How many genres to show for each song.")] = None,
+    timeline: Annotated[bool, typer.Option("--timeline", help="Also show the genre over the time of each song.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table of comma-separated values.")] = False,
+    model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Songs to work on at once (default: half the cores).")] = None,
+) -> None:
+    """Tell the genre of songs, with a probability, or "not sure".
+
+    Exit code 0: every file was answered; 1: some file could not be read; 2: wrong usage.
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("choose one of --json and --csv")
+    from zhanr.audio import find_audio
+    from zhanr.classifier import Classifier
+
+    classifier = Classifier.load(model)
+    files = list(find_audio(paths))
+    if not files:
+        output.fail("no audio files found in " + ", ".join(map(str, paths)))
+        raise typer.Exit(1)
+    show = _printer(classifier, top, timeline=timeline, as_json=as_json, as_csv=as_csv)
+    results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
+    failed = sum(show(r) for r in output.track(results, description="classifying", total=len(files)))
+    if failed:
+        output.fail(f"{failed} of {len(files)} files could not be classified")
+        raise typer.Exit(1)
+
+
+def _printer(
+    classifier: Classifier, top: int | None, *, timeline: bool, as_json: bool, as_csv: bool
+) -> Callable[[Prediction | AudioError], bool]:
+    """Choose how results are printed; the function returned says whether the result was a failure."""
+    if as_json:
+        return lambda result: _print_json(result, top, timeline=timeline)
+    if as_csv:
+        _print_csv_row(_csv_columns(classifier.labels))
+        return lambda result: _print_csv(result, classifier.labels)
+    console = Console(highlight=False)
+    return lambda result: _print_text(console, result, top or 3, classifier.labels, timeline=timeline)
+
+
+def _print_json(result: Prediction | AudioError, top: int | None, *, timeline: bool) -> bool:
+    if isinstance(result, AudioError):
+        output.json_line({"path": result.path, "error": result.reason})
+        return True
+    answer = result.to_dict(timeline=timeline)
+    answer["probabilities"] = dict(list(answer["probabilities"].items())[:top])
+    output.json_line(answer)
+    return False
+
+
+def _csv_columns(labels: Iterable[str]) -> list[str]:
+    return ["path", "genre", "confidence", *labels, "duration", "warnings", "reason", "error"]
+
+
+def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> bool:
+    if isinstance(result, AudioError):
+        _print_csv_row([result.path, *[""] * (len(labels) + 5), result.reason])
+        return True
+    answer = result.to_dict()
+    probabilities = [answer["probabilities"][label] for label in labels]
+    _print_csv_row(
+        [
+            answer["path"],
+            answer["genre"] or "",
+            answer["confidence"],
+            *probabilities,
+            answer["duration"],
+            "; ".join(answer["warnings"]),
+            answer.get("reason", ""),
+            "",
+        ]
+    )
+    return False
+
+
+def _print_csv_row(values: Iterable[Any]) -> None:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    sys.stdout.write(buffer.getvalue())
+    sys.stdout.flush()
+
+
+def _print_text(
+    console: Console, result: Prediction | AudioError, top: int, labels: tuple[str, ...], *, timeline: bool
+) -> bool:
+    if isinstance(result, AudioError):
+        output.fail(f"{'failed':<{_width(labels)}}        {result.path}: {result.reason}")
+        return True
+    for warning in result.warnings:
+        output.warn(f"{result.path}: {warning}")
+    console.print(_song_line(result, top, labels), soft_wrap=True)
+    if timeline:
+        console.print(_timeline_line(result, labels, console.width))
+    return False
+
+
+def _width(labels: tuple[str, ...]) -> int:
+    return max(len("not sure"), *map(len, labels))
+
+
+def _song_line(result: Prediction, top: int, labels: tuple[str, ...]) -> Text:
+    """Genre, probability, a bar of ten, the file, and what else it might be."""
+    line = Text()
+    line.append(f"{result.genre or 'not sure':<{_width(labels)}} ", style=_style(result.genre, labels))
+    filled = round(10 * result.confidence)
+    line.append(f"{result.confidence:>4.0%} ")
+    line.append("█" * filled, style=_style(result.best, labels)).append("░" * (10 - filled) + "  ", style="dim")
+    line.append(result.path)
+    first = 0 if result.genre is None else 1  # the first genre is not said yet where the answer is "not sure"
+    others = list(result.probabilities.items())[first:top]
+    if others:
+        line.append("   " + ", ".join(f"{g} {p:.0%}" for g, p in others), style="dim")
+    return line
+
+
+def _style(genre: str | None, labels: tuple[str, ...]) -> str:
+    return "dim italic" if genre is None else f"bold {COLORS[labels.index(genre) % len(COLORS)]}"
+
+
+def _timeline_line(result: Prediction, labels: tuple[str, ...], width: int) -> Text:
+    """The song's length as one line: each cell has the colour and first letters of the genre of its moment."""
+    line = Text(" " * (_width(labels) + 6))
+    cells = max(10, min(60, width - len(line) - 10))
+    previous = None
+    for cell in range(cells):
+        seconds = (cell + 0.5) * result.duration / cells
+        moment = min(result.timeline, key=lambda m: abs((m.start + m.end) / 2 - seconds))
+        if moment.genre != previous:
+            name, previous = f"▏{moment.genre}", moment.genre
+        line.append(name[:1] or "─", style=_style(moment.genre, labels))
+        name = name[1:]
+    minutes, seconds = divmod(round(result.duration), 60)
+    return line.append(f" {minutes}:{seconds:02d}", style="dim")

@@ -1,0 +1,73 @@
+"""`zhanr data check` and `zhanr extract`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zhanr.cli import output
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("check")
+def check(
+    directory: Annotated[Path, typer.Argument(help="GTZAN, a folder with one folder a genre, or a CSV manifest.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Files to read at once (default: half the cores).")] = None,
+) -> None:
+    """Report unreadable, silent, clipped, too short and duplicate files before anything is trained on them.
+
+    Exit code 0: nothing found; 1: something found.
+    """
+    from zhanr.batch.check import check_dataset
+    from zhanr.datasets import open_dataset
+
+    dataset = open_dataset(directory)
+    with output.progress_bar() as progress:
+        task = progress.add_task("checking", total=len(dataset.tracks))
+        report = check_dataset(dataset, jobs=jobs or output.default_jobs(), progress=lambda: progress.advance(task))
+    if as_json:
+        output.json_line(report.to_dict())
+    else:
+        for finding in report.findings:
+            typer.echo(f"{finding.kind:15} {', '.join(map(str, finding.paths))}: {finding.detail}")
+        typer.echo(report.summary())
+    if report.findings:
+        raise typer.Exit(1)
+
+
+def extract(
+    dataset: Annotated[Path, typer.Argument(help="GTZAN, a folder with one folder a genre, or a CSV manifest.")],
+    store: Annotated[Path, typer.Option("-o", "--output", help="The feature store to write (.npz).")],
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file with a table [features] and perhaps [windows]; default: the model's.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Files to read at once (default: half the cores).")] = None,
+) -> None:
+    """Turn a data set of audio into a feature store, which training and evaluation read.
+
+    Files that can't be read are named and left out; the exit code is then 1, and the store is written all the same.
+    """
+    from zhanr.batch.extract import extract_dataset
+    from zhanr.config import FeatureConfig, WindowConfig, read_toml
+    from zhanr.datasets import open_dataset
+
+    tables = read_toml(config) if config else {}
+    features = FeatureConfig.from_dict(tables.get("features", {}), where="features")
+    windows = WindowConfig.from_dict(tables.get("windows", {}), where="windows")
+    data = open_dataset(dataset)
+    with output.progress_bar() as progress:
+        task = progress.add_task("extracting", total=len(data.tracks))
+        result, failures = extract_dataset(
+            data, features, windows, jobs=jobs or output.default_jobs(), progress=lambda: progress.advance(task)
+        )
+    result.save(store)
+    problems = [*data.problems, *failures]
+    for problem in problems:
+        output.warn(f"left out: {problem}")
+    typer.echo(f"{store}: {len(result.names)} excerpts of {len(set(result.labels))} genres")
+    if problems:
+        raise typer.Exit(1)

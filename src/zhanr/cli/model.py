@@ -1,0 +1,39 @@
+"""`zhanr model list` and `zhanr model info`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from zhanr.cli import output
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False) -> None:
+    """List the models that come with zhanr."""
+    from zhanr.bundle import builtin_models, load_bundle
+
+    for name in builtin_models():
+        bundle = load_bundle(name)
+        card = bundle.card
+        if as_json:
+            output.json_line(
+                {"model": name, "name": card.name, "sha256": bundle.sha256, "labels": card.labels, "scores": card.scores}
+            )
+        else:
+            typer.echo(f"{name:10} {len(card.labels):3} genres  {bundle.path.stat().st_size / 1e6:5.1f} MB  {card.description}")
+
+
+@app.command("info")
+def info(
+    model: Annotated[str, typer.Argument(help="A built-in model's name, or a .onnx file.")] = "default",
+) -> None:
+    """Print a model's card as JSON, with its file's hash: what it knows, reads, was trained on and scores."""
+    from zhanr.bundle import load_bundle
+
+    bundle = load_bundle(model)
+    typer.echo(json.dumps({**bundle.card.to_dict(), "sha256": bundle.sha256}, ensure_ascii=False, indent=2))

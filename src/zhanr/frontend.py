@@ -1,0 +1,57 @@
+"""From a file to the pictures that a model reads: decoding, segments, features. Serving and extraction both come here.
+
+A song is read in segments of `windows.segment_frames` frames (30 s by default). Each is scaled by itself, exactly as a
+30 s excerpt of a feature store is, so that the tensors of training and of serving are the same, and a song of three hours
+needs no more memory than one of three minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhanr import features
+from zhanr.audio import SILENCE_PEAK, AudioReader, Source, probe
+from zhanr.config import FeatureConfig, WindowConfig
+from zhanr.errors import AudioError
+
+
+class Segment(NamedTuple):
+    """A piece of a song: where it starts in seconds and its picture (n_bins, n_frames), uint8 as in a store."""
+
+    start: float
+    picture: NDArray[np.uint8]
+
+
+def segments(reader: AudioReader, feature_config: FeatureConfig, window_config: WindowConfig) -> Iterator[Segment]:
+    """Yield the pictures of a song's segments; silent ones, and a last one shorter than a window, are left out.
+
+    A song shorter than one window gives its one short picture. Raises `AudioError` as the reader does, and where
+    nothing but silence was left to look at.
+    """
+    segment_samples = window_config.segment_frames * feature_config.hop_length
+    heard_any = False
+    for index, samples in enumerate(reader.blocks(segment_samples)):
+        n_frames = max(1, len(samples) // feature_config.hop_length)  # one more would see little but padding
+        too_short = len(samples) < feature_config.n_fft or (heard_any and n_frames < window_config.frames)
+        if too_short or np.abs(samples).max() < SILENCE_PEAK:
+            continue
+        heard_any = True
+        picture = features.quantise(features.extract(samples, feature_config)[:, :n_frames])
+        yield Segment(index * segment_samples / feature_config.sample_rate, picture)
+    if not heard_any:
+        raise AudioError(reader.name, "it is silent but for a moment too short to tell anything")
+
+
+def excerpt(
+    source: Source, feature_config: FeatureConfig, window_config: WindowConfig
+) -> NDArray[np.uint8]:
+    """The picture (n_bins, n_frames <= segment_frames) of one segment: the middle one of a song, all of a short file."""
+    seconds = window_config.segment_frames * feature_config.frame_seconds
+    length = probe(source).duration or 0.0
+    start = max(0.0, (length - seconds) / 2) if length > seconds + 1 else 0.0
+    with AudioReader(source, sample_rate=feature_config.sample_rate, start=start) as reader:
+        return next(segments(reader, feature_config, window_config)).picture
