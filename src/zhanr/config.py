@@ -162,8 +162,11 @@ class WindowConfig(Config):
 Aggregation = Literal["mean_log_probability", "mean_probability", "median", "vote"]
 """The names of the ways in which window probabilities become those of a song (see `zhanr.aggregate`)."""
 
-AUDIO_SUFFIXES = frozenset(
-    ".aac .ac3 .aif .aifc .aiff .alac .amr .ape .asf .au .caf .dsf .flac .m4a .m4b .mka .mkv .mov .mp2 .mp3 .mp4 .mpc "
-    ".oga .ogg .opus .ra .snd .tta .w64 .wav .webm .wma .wv".split()
-)
-"""Which files of a folder are taken for audio. Only walking asks this; a file that is named is opened whatever it is called."""
+# fmt: off
+AUDIO_SUFFIXES = frozenset({
+    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape", ".asf", ".au", ".caf", ".dsf", ".flac", ".m4a",
+    ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".oga", ".ogg", ".opus", ".ra", ".snd", ".tta",
+    ".w64", ".wav", ".webm", ".wma", ".wv",
+})
+# fmt: on
+"""Which files of a folder are taken for audio. Only walking asks; a file that is named is opened whatever it is."""

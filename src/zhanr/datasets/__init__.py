@@ -1,1 +1,43 @@
 """Data sets of labelled music: GTZAN, a folder per genre, a CSV manifest; their splits and their feature stores."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from zhanr.datasets import folder, gtzan, manifest, splits
+from zhanr.datasets.base import Dataset, Track
+from zhanr.datasets.splits import Split
+from zhanr.datasets.store import FeatureStore
+from zhanr.errors import DatasetError
+
+__all__ = ["Dataset", "FeatureStore", "Split", "Track", "folder", "gtzan", "manifest", "open_dataset", "splits"]
+
+
+def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+    """List the tracks of a data set without decoding them.
+
+    Parameters
+    ----------
+    path
+        A folder with one folder per genre (GTZAN in its published layout is one, also when its parent is given),
+        or a CSV manifest with the columns ``file,genre[,artist,split]``.
+
+    Returns
+    -------
+    Dataset
+        Its tracks, and as `problems` whatever was left out and why. One bad row or file never stops the rest.
+
+    Raises
+    ------
+    DatasetError
+        When there is nothing to use: no such path, no audio, no genres, a manifest without its columns.
+    """
+    path = Path(path)
+    if path.is_dir():
+        dataset = folder.read(path)
+    elif path.is_file():
+        dataset = manifest.read(path)
+    else:
+        raise DatasetError(path, "there is no such file or folder")
+    return gtzan.recognise(dataset)
