@@ -1,0 +1,21 @@
+"""Figures, each one function: data in, one PNG or SVG file out (by the suffix of `path`). matplotlib's only home.
+
+A new figure is a function that draws on a `canvas`, in the module of its subject.
+"""
+
+from zhanr.evaluation.plots.canvas import STYLES, SUFFIXES, Style, canvas
+from zhanr.evaluation.plots.history import learning_curves
+from zhanr.evaluation.plots.scores import confusion_matrix, reliability, risk_coverage
+from zhanr.evaluation.plots.song import timeline
+
+__all__ = [
+    "STYLES",
+    "SUFFIXES",
+    "Style",
+    "canvas",
+    "confusion_matrix",
+    "learning_curves",
+    "reliability",
+    "risk_coverage",
+    "timeline",
+]
