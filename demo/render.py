@@ -22,7 +22,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 SOUND_FONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 RATE = 44100
-SECONDS = 30
+SECONDS = 30.05  # Windows Media loses its last frame, and 30 are to be left
 PEAK_DB = -1.0
 
 
@@ -33,19 +33,21 @@ class Piece(NamedTuple):
     room: str  # fluidsynth reverb: "size damp level", each 0..1
     sound: str  # ffmpeg filters, the production
     codec: str  # ffmpeg output options
-    peak_db: float = PEAK_DB  # lower where the codec overshoots
 
 
-GLUE = "acompressor=threshold=0.125:ratio=3:attack=10:release=150:makeup=2"
-LOUD = "acompressor=threshold=0.1:ratio=4:attack=5:release=80:makeup=3"
+# Both work on a mix whose peak is at 0 dBFS: a little density, and a lot.
+GLUE = ("acompressor=threshold=0.2:ratio=3:attack=10:release=150,"
+        "alimiter=level_in=2:limit=0.9:level=disabled:release=80")
+LOUD = ("acompressor=threshold=0.15:ratio=4:attack=5:release=80:makeup=1.5,"
+        "alimiter=level_in=2.4:limit=0.9:level=disabled:release=60")
 MONO = "-ac 1 -ar 22050 -sample_fmt s16"
 
 PIECES = {
     # An old record: narrow band, some saturation, nearly mono.
     "blues": Piece(
         "blues.mp3", "0.4 0.5 0.3",
-        f"highpass=f=70,lowpass=f=7000,extrastereo=m=0.5,volume=6dB,asoftclip=type=tanh,{GLUE}",
-        "-c:a libmp3lame -b:a 128k", -1.2),
+        f"highpass=f=70,lowpass=f=7000,extrastereo=m=0.5,volume=3dB,asoftclip=type=tanh,{GLUE}",
+        "-c:a libmp3lame -b:a 80k"),
     # A hall, no compression.
     "classical": Piece(
         "classical.flac", "0.85 0.3 0.9",
@@ -54,16 +56,16 @@ PIECES = {
     "country": Piece(
         "country.ogg", "0.35 0.4 0.3",
         f"highpass=f=60,treble=g=2:f=5000,{GLUE}",
-        "-c:a libvorbis -q:a 4", -1.2),
+        "-c:a libvorbis -q:a 2"),
     "disco": Piece(
         "disco.m4a", "0.5 0.3 0.4",
-        f"bass=g=2:f=90,treble=g=1.5:f=8000,{GLUE}",
-        "-c:a aac -b:a 128k", -1.2),
+        f"bass=g=2:f=90,treble=g=1.5:f=8000,{LOUD}",
+        "-c:a aac -b:a 112k"),
     # Dry and heavy at the bottom, the sampled loop's top rolled off.
     "hiphop": Piece(
         "hiphop.opus", "0.2 0.6 0.15",
         f"bass=g=4:f=70,treble=g=-2:f=9000,{LOUD}",
-        "-c:a libopus -b:a 96k", -1.5),
+        "-c:a libopus -b:a 64k"),
     "jazz": Piece(
         "jazz.wav", "0.5 0.4 0.45",
         "highpass=f=40,treble=g=-1:f=8000",
@@ -71,23 +73,23 @@ PIECES = {
     # Amplifier first, then the mix squeezed hard.
     "metal": Piece(
         "метал.mp3", "0.3 0.5 0.2",
-        "highpass=f=60,equalizer=f=500:t=q:w=1:g=-4,volume=12dB,asoftclip=type=tanh,"
+        "highpass=f=60,equalizer=f=500:t=q:w=1:g=-3,volume=9dB,asoftclip=type=tanh,"
         f"equalizer=f=2800:t=q:w=1:g=4,treble=g=3:f=6000,{LOUD}",
-        "-c:a libmp3lame -b:a 160k", -1.5),
+        "-c:a libmp3lame -b:a 112k"),
     "pop": Piece(
         "pop.webm", "0.5 0.3 0.4",
         f"highpass=f=30,bass=g=2:f=80,treble=g=3:f=7000,{LOUD}",
-        "-c:a libopus -b:a 96k", -1.5),
+        "-c:a libopus -b:a 64k"),
     # Dub: deep bass, one dotted echo, soft top.
     "reggae": Piece(
         "reggae.wma", "0.55 0.4 0.35",
         f"bass=g=4:f=80,lowpass=f=12000,aecho=1:0.9:592:0.16,{GLUE}",
-        "-c:a wmav2 -b:a 128k", -1.5),
+        "-c:a wmav2 -b:a 96k"),
     "rock": Piece(
         "rock.aiff", "0.4 0.5 0.3",
-        "highpass=f=45,volume=8dB,asoftclip=type=tanh,"
+        "highpass=f=45,volume=6dB,asoftclip=type=tanh,"
         f"equalizer=f=2500:t=q:w=1:g=3,{LOUD}",
-        f"-c:a pcm_s16be {MONO}"),
+        f"-c:a pcm_alaw -write_id3v2 1 {MONO}"),
 }
 
 
@@ -116,12 +118,12 @@ def synthesise(name, room, work):
 
 
 def peak_of(wav, filters):
-    """The highest absolute sample after these filters."""
+    """The peak level after these filters, in dBFS."""
     done = ffmpeg("-i", wav, "-af", filters, "-f", "f32le", "-")
     samples = array.array("f", done.stdout)
     if sys.byteorder == "big":
         samples.byteswap()
-    return max(max(samples), -min(samples))
+    return 20 * math.log10(max(max(samples), -min(samples)))
 
 
 def render(name, out):
@@ -134,11 +136,17 @@ def render(name, out):
     target = out / piece.file
     with tempfile.TemporaryDirectory() as folder:
         wav = synthesise(name, piece.room, Path(folder))
-        gain = piece.peak_db - 20 * math.log10(peak_of(wav, filters))
-        ffmpeg("-i", wav, "-af", f"{filters},volume={gain:.2f}dB", "-map_metadata", "-1",
-               "-metadata", "title=zhanr demo", "-metadata", "artist=zhanr demo",
-               "-fflags", "+bitexact", "-flags:a", "+bitexact", "-threads", "1",
-               *piece.codec.split(), target)
+        filters = f"volume={-peak_of(wav, 'anull'):.2f}dB,{filters}"
+        gain = PEAK_DB - peak_of(wav, filters)
+        for _ in range(3):  # lossy codecs overshoot: listen to the result and correct
+            ffmpeg("-i", wav, "-af", f"{filters},volume={gain:.2f}dB", "-map_metadata", "-1",
+                   "-metadata", "title=zhanr demo", "-metadata", "artist=zhanr demo",
+                   "-fflags", "+bitexact", "-flags:a", "+bitexact", "-threads", "1",
+                   *piece.codec.split(), target)
+            error = PEAK_DB - peak_of(target, "anull")
+            if abs(error) < 0.1:
+                break
+            gain += error
     return target
 
 
