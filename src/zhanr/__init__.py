@@ -1,8 +1,8 @@
 """zhanr tells the genre of every song you own: offline, with a probability you can trust.
 
-    >>> from zhanr import Classifier
-    >>> Classifier.load().predict("song.mp3").genre
-    'reggae'
+>>> from zhanr import Classifier
+>>> Classifier.load().predict("song.mp3").genre
+'reggae'
 """
 
 from __future__ import annotations

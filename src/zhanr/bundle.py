@@ -6,6 +6,7 @@ missing is an error: the numbers that serving needs come from here and from nowh
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -84,6 +85,13 @@ class Bundle:
         self.card = _read_card(path, self._session.get_modelmeta().custom_metadata_map)
         self._outputs = [o.name for o in self._session.get_outputs()]
         self._check_graph()
+
+    def with_card(self, card: Card) -> Bundle:
+        """The same network under another card, say with other thresholds; the file stays as it is."""
+        twin = copy.copy(self)
+        twin.card = card
+        twin._check_graph()
+        return twin
 
     def run(self, windows: NDArray[np.float32]) -> Outputs:
         """Run the network on windows (n, n_bins, n_frames) of values 0..1. Safe to call from several threads."""

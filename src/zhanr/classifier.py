@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zhanr import features, windows
 from zhanr.aggregate import aggregate, softmax
-from zhanr.audio import AudioReader, Source, source_name
+from zhanr.audio import AudioReader, Source
 from zhanr.bundle import Bundle, Card, Outputs, load_bundle
 from zhanr.errors import AudioError
 from zhanr.frontend import Segment, segments
@@ -110,7 +110,7 @@ class Classifier:
         card = self.card
         with AudioReader(source, sample_rate=card.features.sample_rate) as reader:
             parts = [(s.start, self._run(s)) for s in segments(reader, card.features, card.windows)]
-            return self._conclude(source_name(source), parts, reader.seconds, tuple(reader.warnings))
+            return self._conclude(reader.label, parts, reader.seconds, tuple(reader.warnings))
 
     def predict_many(
         self, sources: Iterable[str | os.PathLike[str]], *, jobs: int = 1
@@ -190,9 +190,7 @@ class Classifier:
             return f"not sure: the likeliest genre has a probability of only {confidence:.0%}"
         return None
 
-    def _timeline(
-        self, begin: NDArray[np.float64], logits: NDArray[np.float32], duration: float
-    ) -> tuple[Moment, ...]:
+    def _timeline(self, begin: NDArray[np.float64], logits: NDArray[np.float32], duration: float) -> tuple[Moment, ...]:
         seconds = self.card.windows.frames * self.card.features.frame_seconds
         moments = []
         for start, row in zip(begin, softmax(logits, temperature=self.card.temperature), strict=True):

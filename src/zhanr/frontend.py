@@ -1,8 +1,8 @@
 """From a file to the pictures that a model reads: decoding, segments, features. Serving and extraction both come here.
 
 A song is read in segments of `windows.segment_frames` frames (30 s by default). Each is scaled by itself, exactly as a
-30 s excerpt of a feature store is, so that the tensors of training and of serving are the same, and a song of three hours
-needs no more memory than one of three minutes.
+30 s excerpt of a feature store is, so that the tensors of training and of serving are the same, and a song of three
+hours needs no more memory than one of three minutes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr import features
-from zhanr.audio import SILENCE_PEAK, AudioReader, Source, probe
+from zhanr.audio import AudioReader, Source, probe
+from zhanr.audio.reader import SILENCE_PEAK
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import AudioError
 
@@ -43,13 +44,11 @@ def segments(reader: AudioReader, feature_config: FeatureConfig, window_config: 
         picture = features.quantise(features.extract(samples, feature_config)[:, :n_frames])
         yield Segment(index * segment_samples / feature_config.sample_rate, picture)
     if not heard_any:
-        raise AudioError(reader.name, "it is silent but for a moment too short to tell anything")
+        raise AudioError(reader.label, "it is silent but for a moment too short to tell anything")
 
 
-def excerpt(
-    source: Source, feature_config: FeatureConfig, window_config: WindowConfig
-) -> NDArray[np.uint8]:
-    """The picture (n_bins, n_frames <= segment_frames) of one segment: the middle one of a song, all of a short file."""
+def excerpt(source: Source, feature_config: FeatureConfig, window_config: WindowConfig) -> NDArray[np.uint8]:
+    """The picture (n_bins, n_frames) of one segment: the middle one of a song, all of a short file."""
     seconds = window_config.segment_frames * feature_config.frame_seconds
     length = probe(source).duration or 0.0
     start = max(0.0, (length - seconds) / 2) if length > seconds + 1 else 0.0

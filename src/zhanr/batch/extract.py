@@ -21,19 +21,22 @@ def extract_dataset(
     windows: WindowConfig,
     *,
     jobs: int = 1,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[FeatureStore, list[AudioError]]:
     """Extract one excerpt of every track: all of a short one, the middle `windows.segment_frames` of a longer one.
 
-    Returns the store and the tracks that could not be read, which it leaves out. Raises `DatasetError` if none could.
+    `progress` is told (done, total) after each track. Returns the store, and the errors of the tracks that could not be
+    read, which it leaves out. Raises `DatasetError` if none could.
     """
     failures: list[AudioError] = []
     tracks: list[Track] = []
     pictures: list[NDArray[np.uint8]] = []
     with ThreadPoolExecutor(jobs) as pool:
         work = partial(_excerpt_or_error, features=features, windows=windows)
-        for track, result in zip(dataset.tracks, pool.map(work, dataset.tracks), strict=True):
-            progress()
+        results = zip(dataset.tracks, pool.map(work, dataset.tracks), strict=True)
+        for done, (track, result) in enumerate(results, start=1):
+            if progress:
+                progress(done, len(dataset.tracks))
             if isinstance(result, AudioError):
                 failures.append(result)
             else:
@@ -51,9 +54,7 @@ def _excerpt_or_error(track: Track, features: FeatureConfig, windows: WindowConf
         return error
 
 
-def _store(
-    tracks: list[Track], pictures: list[NDArray[np.uint8]], features: FeatureConfig, width: int
-) -> FeatureStore:
+def _store(tracks: list[Track], pictures: list[NDArray[np.uint8]], features: FeatureConfig, width: int) -> FeatureStore:
     """Lay the pictures side by side; shorter ones are filled with 0 and `n_frames` says how much of each is real."""
     x = np.zeros((len(pictures), features.n_bins, width), np.uint8)
     for row, picture in zip(x, pictures, strict=True):

@@ -25,7 +25,9 @@ COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "b
 def classify(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all that is in them.")],
     top: Annotated[int | None, typer.Option(min=1, help="How many genres to show for each song.")] = None,
-    timeline: Annotated[bool, typer.Option("--timeline", help="Also show the genre over the time of each song.")] = False,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Also show the genre over the time of each song.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table of comma-separated values.")] = False,
     model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
@@ -47,7 +49,11 @@ def classify(
         raise typer.Exit(1)
     show = _printer(classifier, top, timeline=timeline, as_json=as_json, as_csv=as_csv)
     results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
-    failed = sum(show(r) for r in output.track(results, description="classifying", total=len(files)))
+    failed = 0
+    with output.progress("classifying") as tell:
+        for done, result in enumerate(results, start=1):
+            failed += show(result)
+            tell(done, len(files))
     if failed:
         output.fail(f"{failed} of {len(files)} files could not be classified")
         raise typer.Exit(1)

@@ -26,9 +26,8 @@ def check(
     from zhanr.datasets import open_dataset
 
     dataset = open_dataset(directory)
-    with output.progress_bar() as progress:
-        task = progress.add_task("checking", total=len(dataset.tracks))
-        report = check_dataset(dataset, jobs=jobs or output.default_jobs(), progress=lambda: progress.advance(task))
+    with output.progress("checking") as tell:
+        report = check_dataset(dataset, jobs=jobs or output.default_jobs(), progress=tell)
     if as_json:
         output.json_line(report.to_dict())
     else:
@@ -43,7 +42,8 @@ def extract(
     dataset: Annotated[Path, typer.Argument(help="GTZAN, a folder with one folder a genre, or a CSV manifest.")],
     store: Annotated[Path, typer.Option("-o", "--output", help="The feature store to write (.npz).")],
     config: Annotated[
-        Path | None, typer.Option(help="A TOML file with a table [features] and perhaps [windows]; default: the model's.")
+        Path | None,
+        typer.Option(help="A TOML file with a table [features] and perhaps [windows]; default: the model's."),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Files to read at once (default: half the cores).")] = None,
 ) -> None:
@@ -59,11 +59,8 @@ def extract(
     features = FeatureConfig.from_dict(tables.get("features", {}), where="features")
     windows = WindowConfig.from_dict(tables.get("windows", {}), where="windows")
     data = open_dataset(dataset)
-    with output.progress_bar() as progress:
-        task = progress.add_task("extracting", total=len(data.tracks))
-        result, failures = extract_dataset(
-            data, features, windows, jobs=jobs or output.default_jobs(), progress=lambda: progress.advance(task)
-        )
+    with output.progress("extracting") as tell:
+        result, failures = extract_dataset(data, features, windows, jobs=jobs or output.default_jobs(), progress=tell)
     result.save(store)
     problems = [*data.problems, *failures]
     for problem in problems:

@@ -22,10 +22,18 @@ def list_models(as_json: Annotated[bool, typer.Option("--json", help="Print one 
         card = bundle.card
         if as_json:
             output.json_line(
-                {"model": name, "name": card.name, "sha256": bundle.sha256, "labels": card.labels, "scores": card.scores}
+                {
+                    "model": name,
+                    "name": card.name,
+                    "sha256": bundle.sha256,
+                    "labels": card.labels,
+                    "scores": card.scores,
+                }
             )
         else:
-            typer.echo(f"{name:10} {len(card.labels):3} genres  {bundle.path.stat().st_size / 1e6:5.1f} MB  {card.description}")
+            typer.echo(
+                f"{name:10} {len(card.labels):3} genres  {bundle.path.stat().st_size / 1e6:5.1f} MB  {card.description}"
+            )
 
 
 @app.command("info")

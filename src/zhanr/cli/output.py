@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-T = TypeVar("T")
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -24,7 +24,7 @@ def json_line(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-def progress_bar() -> Progress:
+def bar() -> Progress:
     """A progress display on standard error; it draws nothing where that is not a terminal."""
     return Progress(
         SpinnerColumn(),
@@ -38,10 +38,12 @@ def progress_bar() -> Progress:
     )
 
 
-def track(items: Iterable[T], *, description: str, total: int | None = None) -> Iterator[T]:
-    """Pass items through while a progress bar counts them."""
-    with progress_bar() as progress:
-        yield from progress.track(items, total=total, description=description)
+@contextmanager
+def progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar as a function that is told (done, total)."""
+    with bar() as display:
+        task = display.add_task(description, total=None)
+        yield lambda done, total: display.update(task, completed=done, total=total)
 
 
 def warn(message: str) -> None:

@@ -1,0 +1,144 @@
+"""From a file to a prediction, with the default model and the demo songs."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audio_files import FORMATS, encode, music
+from zhanr import AudioError, Classifier, Prediction
+from zhanr.audio import load
+from zhanr.batch.extract import extract_dataset
+from zhanr.datasets import Dataset, Track
+from zhanr.features import dequantise, extract, quantise
+
+DEMO = Path(__file__).parents[1] / "demo"
+ROCK = next(DEMO.glob("rock.*"))
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return Classifier.load()
+
+
+@pytest.fixture(scope="module")
+def rock(classifier: Classifier) -> Prediction:
+    return classifier.predict(ROCK)
+
+
+def test_a_prediction_is_whole(classifier: Classifier, rock: Prediction) -> None:
+    assert set(rock.probabilities) == set(classifier.labels)
+    assert sum(rock.probabilities.values()) == pytest.approx(1)
+    assert rock.confidence == max(rock.probabilities.values()) == rock.probabilities[rock.best]
+    assert rock.genre in (rock.best, None)
+    assert (rock.genre is None) == (rock.reason is not None)
+    assert rock.embedding.shape == (classifier.card.embedding_size,)
+    assert rock.duration == pytest.approx(30, abs=0.2)
+    assert rock.warnings == ()
+
+
+def test_the_timeline_covers_the_song(rock: Prediction) -> None:
+    assert rock.timeline[0].start == 0
+    assert rock.timeline[-1].end == pytest.approx(rock.duration, abs=3)
+    assert all(a.start < b.start <= a.end for a, b in zip(rock.timeline, rock.timeline[1:], strict=False))
+    assert all(m.genre == max(m.probabilities, key=m.probabilities.__getitem__) for m in rock.timeline)
+
+
+def test_path_bytes_and_file_object_give_the_same(classifier: Classifier, rock: Prediction) -> None:
+    data = ROCK.read_bytes()
+    for source in (str(ROCK), data, io.BytesIO(data)):
+        assert classifier.predict(source).probabilities == rock.probabilities
+
+
+@pytest.mark.parametrize("name", ["wav-s16", "flac", "mp3", "aac", "opus"])
+def test_the_format_hardly_matters(classifier: Classifier, name: str) -> None:
+    y = load(ROCK, sample_rate=44100).samples
+    reference = classifier.predict(encode(y[:, None], FORMATS["wav-f32"]))
+    fmt = FORMATS[name]
+    same = load(ROCK, sample_rate=fmt.rate).samples
+    answer = classifier.predict(encode(same[:, None], fmt))
+    assert answer.best == reference.best
+    for genre, p in reference.probabilities.items():
+        assert answer.probabilities[genre] == pytest.approx(p, abs=0.05)
+
+
+@pytest.mark.parametrize("gain", [0.25, 0.5])
+def test_the_level_hardly_matters(classifier: Classifier, rock: Prediction, gain: float) -> None:
+    y = load(ROCK, sample_rate=22050).samples * np.float32(gain)
+    fmt = dataclasses.replace(FORMATS["wav-f32"], rate=22050)
+    answer = classifier.predict(encode(y[:, None], fmt))
+    for genre, p in rock.probabilities.items():
+        assert answer.probabilities[genre] == pytest.approx(p, abs=0.05)
+
+
+def test_training_reads_the_tensors_that_serving_reads(classifier: Classifier) -> None:
+    card = classifier.card
+    dataset = Dataset("demo", tuple(Track(p.stem, p, "rock") for p in (ROCK, next(DEMO.glob("jazz.*")))))
+    store, failures = extract_dataset(dataset, card.features, card.windows)
+    assert failures == []
+    for i, track in enumerate(dataset.tracks):
+        served = classifier.predict(track.path)
+        stored = classifier.predict_features(store.picture(i))
+        assert stored.probabilities == served.probabilities
+        samples = load(track.path, sample_rate=card.features.sample_rate).samples
+        n_frames = store.n_frames[i]
+        picture = dequantise(quantise(extract(samples, card.features)[:, :n_frames]))
+        if len(samples) <= card.windows.segment_frames * card.features.hop_length:
+            np.testing.assert_array_equal(store.picture(i), picture)
+
+
+def test_many_keeps_the_order_and_goes_on_after_a_bad_file(classifier: Classifier, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp3"
+    bad.write_bytes(b"no music at all")
+    files = [ROCK, bad, next(DEMO.glob("jazz.*"))] * 3
+    one = list(classifier.predict_many(files, jobs=1))
+    two = list(classifier.predict_many(files, jobs=2))
+    assert [r.path for r in one] == [r.path for r in two] == [str(f) for f in files]
+    assert [isinstance(r, AudioError) for r in two] == [f == bad for f in files]
+    pairs = [(a, b) for a, b in zip(one, two, strict=True) if isinstance(a, Prediction) and isinstance(b, Prediction)]
+    assert len(pairs) == 6
+    assert all(a.probabilities == b.probabilities for a, b in pairs)
+
+
+def test_a_long_song_is_read_segment_by_segment(classifier: Classifier) -> None:
+    y = music(95, rate=22050, channels=1)
+    fmt = dataclasses.replace(FORMATS["flac"], rate=22050)
+    answer = classifier.predict(encode(y, fmt))
+    assert answer.duration == pytest.approx(95, abs=0.1)
+    starts = [m.start for m in answer.timeline]
+    segment = classifier.card.windows.segment_frames * classifier.card.features.frame_seconds
+    assert starts == sorted(starts)
+    assert {int(s // segment) for s in starts} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("seconds", [1.1, 2.5, 7.0])
+def test_a_short_clip_is_answered(classifier: Classifier, seconds: float) -> None:
+    answer = classifier.predict(encode(music(seconds), FORMATS["wav-s16"]))
+    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert answer.timeline[-1].end == pytest.approx(seconds, abs=0.2)
+
+
+def test_a_silent_part_is_not_asked(classifier: Classifier) -> None:
+    card = classifier.card
+    silent_segment = np.zeros(card.windows.segment_frames * card.features.hop_length, np.float32)
+    y = music(12, rate=22050, channels=1)[:, 0]
+    fmt = dataclasses.replace(FORMATS["wav-f32"], rate=22050)
+    whole = classifier.predict(encode(np.concatenate([silent_segment, y])[:, None], fmt))
+    alone = classifier.predict(encode(y[:, None], fmt))
+    assert whole.timeline[0].start == pytest.approx(len(silent_segment) / 22050)
+    assert whole.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+
+
+def test_unsure_says_so_and_why(classifier: Classifier) -> None:
+    bundle = classifier.bundle
+    always = dataclasses.replace(bundle.card, thresholds={"confidence": 1.1})
+    never = dataclasses.replace(bundle.card, thresholds={})
+    picky, bold = Classifier(bundle.with_card(always)), Classifier(bundle.with_card(never))
+    assert (answer := picky.predict(ROCK)).genre is None
+    assert "not sure" in str(answer.reason)
+    assert (answer := bold.predict(ROCK)).genre == answer.best
+    assert answer.reason is None
