@@ -15,6 +15,7 @@ from zhanr import models
 from zhanr.bundle import CARD_KEY, Card, builtin_models, load_bundle, write_bundle
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import ConfigError, ModelFileError
+from zhanr.models.base import GenreModel
 from zhanr.training.export import to_onnx_bytes
 
 WINDOWS = WindowConfig(frames=32, hop=16, segment_frames=64)
@@ -30,22 +31,22 @@ CARD = Card(
 
 
 @pytest.fixture(scope="module")
-def network() -> torch.nn.Module:
+def network() -> GenreModel:
     torch.manual_seed(0)
     return models.build("compact", n_bins=24, n_frames=32, n_genres=3).eval()
 
 
 @pytest.fixture(scope="module")
-def graph(network: torch.nn.Module) -> bytes:
+def graph(network: GenreModel) -> bytes:
     return to_onnx_bytes(network, n_bins=24, n_frames=32)
 
 
 @pytest.fixture(scope="module")
-def card(network: torch.nn.Module) -> Card:
+def card(network: GenreModel) -> Card:
     return dataclasses.replace(CARD, embedding_size=network.embedding_size)
 
 
-def test_the_file_answers_as_torch_does(tmp_path: Path, network: torch.nn.Module, graph: bytes, card: Card) -> None:
+def test_the_file_answers_as_torch_does(tmp_path: Path, network: GenreModel, graph: bytes, card: Card) -> None:
     write_bundle(tmp_path / "m.onnx", graph, card)
     bundle = load_bundle(tmp_path / "m.onnx")
     x = np.random.default_rng(0).random((5, 24, 32), dtype=np.float32)

@@ -83,7 +83,7 @@ def test_odd_names(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a file name be any bytes")
 def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
-    shutil.copy(SONGS[0], os.fsencode(tmp_path) + b"/caf\xe9.mp3")
+    shutil.copy(os.fsencode(SONGS[0]), os.fsencode(tmp_path) + b"/caf\xe9.mp3")
     (answer,) = lines(zhanr("classify", tmp_path, "--json"))
     assert os.fsencode(answer["path"]).endswith(b"caf\xe9.mp3")
     assert "caf" in zhanr("classify", tmp_path).stdout

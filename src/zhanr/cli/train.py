@@ -25,7 +25,7 @@ def train(
     Ctrl-C saves the state; --resume goes on to the same result that an uninterrupted run gives.
     """
     try:
-        from zhanr.training.loop import Stopped
+        from zhanr.training.loop import StoppedError
         from zhanr.training.run import train as run
     except ModuleNotFoundError as error:
         output.fail(
@@ -35,7 +35,7 @@ def train(
     with output.bar() as bar:
         try:
             result = run(config, resume=resume, progress=_display(bar), output=directory)
-        except Stopped as stopped:
+        except StoppedError as stopped:
             output.warn(f"stopped: {stopped}")
             raise typer.Exit(130) from stopped
     best = result.best
