@@ -190,26 +190,6 @@ def test_nothing_to_score_is_a_clear_error() -> None:
         evaluate(data_set(), FakeClassifier())
 
 
-def with_names(features: FeatureStore, *names: str) -> FeatureStore:
-    """A store of several excerpts a song, past the check that names are unique."""
-    object.__setattr__(features, "names", np.array(names))
-    return features
-
-
-def test_excerpts_of_one_song_are_averaged_in_log_probability() -> None:
-    # sqrt(0.8 * 0.2) = 0.4 for blues against sqrt(0.2 * 0.8) = 0.4 for jazz and 0 for rock: an even song.
-    rows = [("blues", [0.8, 0.2, 0.0]), ("rock", [0.0, 0.0, 1.0]), ("blues", [0.2, 0.8, 0.0])]
-    report = evaluate(with_names(store(rows), "one", "two", "one"), FakeClassifier())
-    assert report.names == ("one", "two")
-    np.testing.assert_allclose(report.probabilities, [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]], atol=1e-9)
-    assert report.sure.tolist() == [True, True]
-
-
-def test_one_song_of_two_genres_is_refused() -> None:
-    with pytest.raises(DatasetError, match="one is called blues and jazz"):
-        evaluate(with_names(store(FOUR[:2]), "one", "one"), FakeClassifier())
-
-
 def test_the_order_of_songs_does_not_matter() -> None:
     def scores(report: Report) -> dict[str, Any]:
         return report.to_dict()

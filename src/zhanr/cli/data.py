@@ -49,7 +49,7 @@ def extract(
 ) -> None:
     """Turn a data set of audio into a feature store, which training and evaluation read.
 
-    Files that can't be read are named and left out; the exit code is then 1, and the store is written all the same.
+    Files that can't be read (GTZAN's jazz.00054 is one everywhere) are named on standard error and left out.
     """
     from zhanr.batch.extract import extract_dataset
     from zhanr.config import FeatureConfig, WindowConfig, read_toml
@@ -62,9 +62,6 @@ def extract(
     with output.progress("extracting") as tell:
         result, failures = extract_dataset(data, features, windows, jobs=jobs or output.default_jobs(), progress=tell)
     result.save(store)
-    problems = [*data.problems, *failures]
-    for problem in problems:
+    for problem in [*data.problems, *failures]:
         output.warn(f"left out: {problem}")
     typer.echo(f"{store}: {len(result.names)} excerpts of {len(set(result.labels))} genres")
-    if problems:
-        raise typer.Exit(1)

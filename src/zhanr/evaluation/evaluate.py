@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.aggregate import aggregate
 from zhanr.config import FeatureConfig
 from zhanr.datasets import Dataset
 from zhanr.datasets.store import FeatureStore
@@ -151,8 +150,7 @@ def evaluate(
 
     Parameters
     ----------
-    target : a store, whose rows of the same name (several excerpts of one song) are averaged as log-probabilities and
-        count once; or a data set of audio files, of which `jobs` are read at once.
+    target : a store, or a data set of audio files, of which `jobs` are read at once.
     labels : the target's genre names to the model's, for those that differ by more than upper and lower case.
 
     Raises
@@ -160,8 +158,7 @@ def evaluate(
     ConfigError
         `labels` leads to a genre that the model does not have.
     DatasetError
-        The store was made with other settings than the model wants, calls one song by two genres, or nothing is left
-        to score.
+        The store was made with other settings than the model wants, or nothing is left to score.
 
     """
     mapping = dict(labels or {})
@@ -211,24 +208,13 @@ def _of_store(
 ) -> _Songs:
     _check_features(store, classifier.card.features)
     songs = _Songs()
-    rows_of: dict[str, list[int]] = {}
-    for i, name in enumerate(store.names):
-        rows_of.setdefault(str(name), []).append(i)
-    done = 0
-    for name, rows in rows_of.items():
-        genres = {str(store.labels[i]) for i in rows}
-        if len(genres) > 1:
-            raise DatasetError(_name(store), f"{name} is called {' and '.join(sorted(genres))}")
-        label = genres.pop()
+    for i, (name, label) in enumerate(zip(store.names.tolist(), store.labels.tolist(), strict=True)):
         if (genre := genre_of(label)) is None:
             songs.unknown[label] += 1
         else:
-            answers = [classifier.predict_features(store.picture(i), name=name) for i in rows]
-            # Several excerpts of a song are "sure" as a song when at least half of them are.
-            sure = 2 * sum(a.genre is not None for a in answers) >= len(answers)
-            songs.add(name, genre, _average([_row(a, classifier.labels) for a in answers]), sure)
-        done += len(rows)
-        tell(done, len(store.names))
+            answer = classifier.predict_features(store.picture(i), name=name)
+            songs.add(name, genre, _row(answer, classifier.labels), answer.genre is not None)
+        tell(i + 1, len(store.names))
     return songs
 
 
@@ -283,13 +269,6 @@ def _silent(done: int, total: int) -> None:
 
 def _row(answer: Prediction, genres: tuple[str, ...]) -> metrics.Floats:
     return np.array([answer.probabilities[g] for g in genres], dtype=np.float64)
-
-
-def _average(rows: list[metrics.Floats]) -> metrics.Floats:
-    """The song's probabilities from those of its excerpts, (k,); one excerpt stays as it is, to the last bit."""
-    if len(rows) == 1:
-        return rows[0]
-    return aggregate(np.log(np.maximum(rows, metrics.SMALLEST_PROBABILITY)), "mean_log_probability")
 
 
 def _name(target: FeatureStore | Dataset) -> str:
