@@ -244,7 +244,7 @@ def _write(file: Any, arrays: dict[str, NDArray[Any]]) -> None:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(values), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(values, order="C"), allow_pickle=False)
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:
