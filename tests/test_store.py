@@ -104,6 +104,12 @@ def test_saving_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monke
     assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]
 
 
+def test_gtzan_stores_know_their_artists_without_naming_them() -> None:
+    made = store(names=np.array(["blues.00000", "metal.00089", "mine"]), labels=np.array(["blues", "metal", "rock"]))
+    assert made.artist_of == {"blues.00000": "John Lee Hooker"}
+    assert store().artist_of == {}
+
+
 def test_subset_by_mask_rows_and_names() -> None:
     made = store(n=4, n_frames=np.array([5, 4, 3, 2]), artists=np.array(["a", "b", "c", "d"]))
     by_mask = made.subset(np.array([False, True, False, True]))
