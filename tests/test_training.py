@@ -218,6 +218,12 @@ def test_a_seed_repeats_and_another_differs(config: Path) -> None:
     assert not same(one.student.state_dict(), other.student.state_dict())
 
 
+def test_half_precision_learns_as_well_and_keeps_full_weights(config: Path) -> None:
+    run = fit(trainer(changed(config, training={"precision": "bfloat16", "epochs": 8, "crops": 2})))
+    assert run.history[-1].train_loss < run.history[0].train_loss
+    assert {p.dtype for p in run.student.parameters()} == {torch.float32}
+
+
 @pytest.mark.parametrize("optimizer", sorted(OPTIMISERS))
 @pytest.mark.parametrize("batches", [2, 3, 4], ids=["within", "at the end of an epoch", "within the second"])
 def test_resuming_gives_exactly_the_uninterrupted_result(
