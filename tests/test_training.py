@@ -19,7 +19,7 @@ from zhanr.aggregate import aggregate
 from zhanr.bundle import load_bundle
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.datasets.store import FeatureStore
-from zhanr.errors import ConfigError, DatasetError, FileError
+from zhanr.errors import ConfigError, DatasetError, FileError, ZhanrError
 from zhanr.training import validation
 from zhanr.training.augment import AugmentConfig, augment, beta, mixup
 from zhanr.training.config import OptimizerConfig, ScheduleConfig, TrainConfig
@@ -333,6 +333,11 @@ def test_a_checkpoint_is_safetensors_with_json_and_no_pickle(finished: Finished)
     state = json.loads(header["__metadata__"]["zhanr"])
     assert len(state["history"]) == 3
     assert {name.split(".")[0] for name in header if name != "__metadata__"} == {"student", "mean", "best", "optimizer"}
+
+
+def test_a_run_that_diverges_says_what_to_do(config: Path) -> None:
+    with pytest.raises(ZhanrError, match=r"diverged in epoch \d .*lower optimizer\.lr"):
+        fit(trainer(changed(config, optimizer={"lr": 1e30}, training={"ema": 0.0})))
 
 
 # ---- stopping early, choosing the best

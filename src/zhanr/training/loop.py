@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -165,7 +166,9 @@ class Trainer:
         genres, teacher = targets[:, : len(self.data.labels)], targets[:, len(self.data.labels) :]
         logits, guess = logits.float(), None if guess is None else guess.float()
         loss = functional.cross_entropy(logits, genres, label_smoothing=self.config.training.label_smoothing)
-        self._sums.loss += loss.item() * len(x)
+        if not math.isfinite(value := loss.item()):
+            raise ZhanrError(f"training diverged in epoch {len(self.history) + 1} (loss {value}): lower optimizer.lr")
+        self._sums.loss += value * len(x)
         self._sums.correct += (logits.argmax(dim=1) == genres.argmax(dim=1)).sum().item()
         self._sums.windows += len(x)
         return loss if guess is None else loss + self.weight * distance(guess, teacher)
