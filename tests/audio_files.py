@@ -94,7 +94,7 @@ def encode(
         av.open(f"{folder}/music", "w", format=fmt.container, container_options=merged) as container,
     ):
         container.metadata.update(metadata or {})
-        layout = layout or {1: "mono", 2: "stereo", 6: "5.1"}[y.shape[1]]
+        layout = layout or {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1", 12: "7.1.4"}[y.shape[1]]
         stream = cast(AudioStream, container.add_stream(fmt.codec, fmt.rate, options=merged, layout=layout))
         if fmt.sample_format:
             stream.format = fmt.sample_format
@@ -110,7 +110,7 @@ def encode(
 def frames(y: Samples, rate: int, layout: str, size: int = 4410) -> list[av.AudioFrame]:
     made = []
     for at in range(0, len(y), size):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(y[at : at + size].T), format="fltp", layout=layout)
+        frame = av.AudioFrame.from_ndarray(y[at : at + size].reshape(1, -1), format="flt", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
         made.append(frame)
     return made

@@ -21,8 +21,9 @@ import pytest
 from numpy.typing import NDArray
 
 from audio_files import FORMATS, Format, LongWav, Samples, encode, example, flipped, music, remix
-from zhanr.audio import AUDIO_SUFFIXES, Audio, AudioReader, Source, find_audio, is_audio_path, load, probe
+from zhanr.audio import Audio, AudioReader, Source, find_audio, is_audio_path, load, probe
 from zhanr.audio.reader import SILENCE_PEAK
+from zhanr.config import AUDIO_SUFFIXES
 from zhanr.errors import AudioError
 
 RATE = 22050
@@ -132,6 +133,14 @@ def test_mono_stays_as_it_is_and_odd_channel_counts_work() -> None:
         file.setframerate(44100)
         file.writeframes(np.repeat((y * 32767).astype("<i2"), 11, axis=1).tobytes())
     np.testing.assert_allclose(load(out.getvalue(), sample_rate=44100).samples, y[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "channels"), [("wavpack", 8), ("wavpack", 12), ("wav-f32", 8), ("flac", 8)])
+def test_more_channels_than_pyav_has_planes_for(name: str, channels: int) -> None:
+    y = np.zeros((44100 * 2, channels), np.float32)
+    y[:, -1] = music(2, channels=1)[:, 0]
+    audio = load(encode(y, FORMATS[name]), sample_rate=44100)
+    np.testing.assert_allclose(audio.samples, y[:, -1] / channels, atol=1e-3)
 
 
 def test_integers_of_64_bits() -> None:
@@ -396,12 +405,19 @@ def test_a_file_without_its_end_is_read_with_a_warning(name: str) -> None:
             assert warning.endswith(f": {audio.duration:.1f} of 6.0 seconds could be read")
 
 
+def test_an_ogg_may_be_cut_in_the_middle_of_a_page_head() -> None:
+    data = example("vorbis")
+    for length in (4, 5, 6, 27):
+        [warning] = load(data[: data.rindex(b"OggS") + length], sample_rate=RATE).warnings
+        assert warning.startswith("the file ends early: ")
+
+
 @EVERY
 @pytest.mark.parametrize("seed", range(3))
 def test_damage_in_the_middle_never_escapes_as_another_error(name: str, seed: int) -> None:
     audio = outcome(flipped(example(name), seed=seed))
     if isinstance(audio, Audio):
-        assert np.abs(audio.samples).max() < 32
+        assert np.abs(audio.samples).max() < 16
         assert len(audio.warnings) <= 1
     else:  # a float may become no number, and a short piece of Ogg may lose all but its first page
         assert ("not a number" if name in {"wav-f32", "wav-f64"} else "at least 1 are needed") in audio

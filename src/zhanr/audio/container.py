@@ -83,8 +83,8 @@ class Container:
     def _open(self) -> None:
         if self.source.head.startswith(_ASF_HEADER) and any(mark in self.source.head for mark in _ENCRYPTED_ASF):
             raise AudioError(self.source.label, ENCRYPTED)
-        self.source.seek(0)
         try:
+            self.source.seek(0)
             self._av = av.open(self.source, "r", container_options=dict(_OPTIONS), metadata_errors="replace")
             self.stream = choose_stream(self._av, self.source.label)
             self.stream.codec_context.thread_count = 1  # one file never takes all cores
@@ -125,9 +125,11 @@ class Container:
         """
         if self.info.container in ("caf", "w64"):
             return self._last_packet_short
+        if self.info.container != "ogg":
+            return False
         tail = self.source.tail()
-        at = tail.rfind(b"OggS")
-        return self.info.container == "ogg" and at >= 0 and not tail[at + 5 : at + 6][0] & 4
+        page = tail[max(0, tail.rfind(b"OggS")) :]  # RFC 3533, 6: flags at 5, the number of segments at 26, their sizes
+        return len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
 
     def _refusal(self, error: Exception) -> str:
         """Why FFmpeg would not open the file, as far as its first bytes tell."""

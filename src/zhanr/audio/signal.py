@@ -16,7 +16,9 @@ _FULL_SCALE = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "f4": 1.0, "f8": 1.0}
 def mix_down(frame: av.AudioFrame) -> Mono:
     """The mean of all channels of a frame, (n,) float32; full scale is -1..1."""
     if frame.format.name.startswith("s64"):  # the one sample format that PyAV can't show as an array
-        frame = av.AudioResampler(format="dblp").resample(frame)[0]
+        frame = av.AudioResampler(format="dbl").resample(frame)[0]
+    elif frame.format.is_planar and frame.layout.nb_channels > 7:  # PyAV looks for a plane more than there are
+        frame = av.AudioResampler(format="flt").resample(frame)[0]
     x = frame.to_ndarray()
     if not frame.format.is_planar:
         x = x.reshape(-1, frame.layout.nb_channels).T

@@ -64,12 +64,14 @@ class SourceFile:
 
     def tail(self, n: int = _HEAD_BYTES) -> bytes:
         """The last bytes of the file; the position is left alone."""
-        here = self._file.tell()
         try:
+            here = self._file.tell()
             self._file.seek(max(0, self.size - n))
-            return self._file.read(n)
-        finally:
+            last = self._file.read(n)
             self._file.seek(here)
+        except (OSError, ValueError) as error:
+            raise AudioError(self.label, _os_reason(error)) from error
+        return last
 
     def close(self) -> None:
         """Close what was opened here; a file object of the caller's stays open."""
