@@ -690,16 +690,16 @@ def test_is_audio_path() -> None:
 # --- real music
 
 
-def test_every_real_song_decodes(shared: Path) -> None:
+def test_every_real_song_decodes_to_its_end(shared: Path) -> None:
     songs = list(find_audio([shared / "music"]))
     assert len(songs) >= 10
     for song in songs:
-        info = probe(song)
-        assert info.duration is not None
-        with AudioReader(song, sample_rate=RATE) as reader:
+        length = probe(song).duration
+        assert length is not None
+        with AudioReader(song, sample_rate=RATE, start=length - 45) as reader:
             n = sum(len(block) for block in reader.blocks(RATE))
             assert reader.warnings == []
-        assert n / RATE == pytest.approx(info.duration, abs=0.1)
+        assert n / RATE == pytest.approx(45, abs=0.1)
 
 
 def test_a_part_of_a_real_song_is_a_slice(shared: Path) -> None:
