@@ -226,6 +226,7 @@ def test_a_teacher_helps_to_shape_the_embedding_and_is_not_in_the_file(
     run = trainer(TrainConfig.load(config))
     assert run.student.head is not None
     assert run.student.head.out_features == 5
+    assert run.data.about["teacher"]["songs"] == 10
     fit(run)
     alone = [row.valid_loss for row in finished.result.history]
     assert [row.valid_loss for row in run.history] != pytest.approx(alone)

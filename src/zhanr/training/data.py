@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,7 +58,7 @@ class TrainingData:
     labels: tuple[str, ...]
     features: FeatureConfig
     about: dict[str, dict[str, Any]]
-    """For the card: the name, size and content hash of each part."""
+    """For the card: the name, size and content hash of each part, and of the teacher's features of the first."""
 
     @property
     def teacher_size(self) -> int:
@@ -119,6 +121,9 @@ def prepare(
         for part, store in (("train", train), ("valid", valid))
     }
     teacher = load_targets(distill, parts["train"]) if distill else None
+    if distill and teacher is not None:
+        digest = hashlib.sha256(teacher.tobytes()).hexdigest()
+        about["teacher"] = {"store": Path(distill.path).name, "songs": len(teacher), "sha256": digest}
     return TrainingData(songs(train, labels, teacher), songs(valid, labels), labels, train.features, about)
 
 
