@@ -55,7 +55,7 @@ def test_the_file_answers_as_torch_does(tmp_path: Path, network: GenreModel, gra
     outputs = bundle.run(x)
     np.testing.assert_allclose(outputs.logits, logits.numpy(), atol=1e-4)
     np.testing.assert_allclose(outputs.embedding, embedding.numpy(), atol=1e-4)
-    assert outputs.novelty is None
+    assert outputs.prototypes is None
     assert bundle.card == card
 
 

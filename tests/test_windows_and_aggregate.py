@@ -33,6 +33,12 @@ def test_a_short_picture_is_repeated() -> None:
     assert windows.tolist() == [[[1, 2, 3, 1, 2, 3, 1]]]
 
 
+def test_a_network_of_any_width_sees_a_short_picture_as_it_is() -> None:
+    config = WindowConfig(frames=7, hop=7, segment_frames=7, shortest=3)
+    assert cut(np.array([[1, 2, 3, 4]]), config).tolist() == [[[1, 2, 3, 4]]]
+    assert cut(np.array([[1, 2]]), config).tolist() == [[[1, 2, 1]]]
+
+
 def test_an_empty_picture_is_refused() -> None:
     with pytest.raises(ValueError, match="n_frames >= 1"):
         cut(np.zeros((3, 0)), WindowConfig())

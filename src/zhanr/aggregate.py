@@ -57,6 +57,27 @@ METHODS: dict[Aggregation, Callable[[Probabilities], Probabilities]] = {
 """Each takes the windows' log-probabilities (n_windows, n_genres) to unnormalised ones of the song (n_genres,)."""
 
 
+def novelty(probabilities: Probabilities, embedding: NDArray[Any], prototypes: NDArray[Any]) -> float:
+    """How unlike everything known a song is: the entropy of its answer plus its distance to the nearest genre.
+
+    Parameters
+    ----------
+    probabilities : (n_genres,) of the song, calibrated
+    embedding : (d,) mean of the song's windows, in a space that is white within the genres, so that its squared
+        distance to a genre's mean is Mahalanobis's (Lee et al. 2018, "A Simple Unified Framework for Detecting
+        Out-of-Distribution Samples")
+    prototypes : (n_genres, d) the genres' means
+
+    Returns
+    -------
+    nats + squared distance per dimension; larger is less known
+
+    """
+    entropy = -float(np.sum(probabilities * np.log(np.maximum(probabilities, 1e-12))))
+    distances = np.square(prototypes - embedding).mean(axis=1)
+    return entropy + float(distances.min())
+
+
 def aggregate(
     logits: NDArray[Any], method: Aggregation = "mean_log_probability", *, temperature: float = 1.0
 ) -> Probabilities:

@@ -31,7 +31,7 @@ _MODELS = Path(__file__).parent / "data" / "models"
 class Card(Config):
     """What a model file says of itself.
 
-    `thresholds` holds "confidence" (below it the answer is "not sure") and, where the graph has an output `novelty`,
+    `thresholds` holds "confidence" (below it the answer is "not sure") and, where the graph has an output `prototypes`,
     "novelty" (above it the song is like nothing that the model knows); an absent one never says "not sure".
     """
 
@@ -68,11 +68,14 @@ class Card(Config):
 
 
 class Outputs(NamedTuple):
-    """What the network says of each window: logits (n, n_genres), embedding (n, d), novelty (n,) or None."""
+    """What the network says of each window: logits (n, n_genres) and embedding (n, d).
+
+    `prototypes` (n_genres, d), where a network has them, are the genres' own places among the embeddings.
+    """
 
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    novelty: NDArray[np.float32] | None
+    prototypes: NDArray[np.float32] | None
 
 
 class Bundle:
@@ -96,7 +99,7 @@ class Bundle:
     def run(self, windows: NDArray[np.float32]) -> Outputs:
         """Run the network on windows (n, n_bins, n_frames) of values 0..1. Safe to call from several threads."""
         values = dict(zip(self._outputs, self._session.run(None, {"x": windows}), strict=True))
-        return Outputs(values["logits"], values["embedding"], values.get("novelty"))
+        return Outputs(values["logits"], values["embedding"], values.get("prototypes"))
 
     def _check_graph(self) -> None:
         """Refuse a graph whose shapes disagree with its card, now and not at the first song."""
@@ -114,6 +117,8 @@ class Bundle:
         for what, (graph, said) in expected.items():
             if isinstance(graph, int) and graph != said:
                 raise ModelFileError(self.path, f"its card says {said} {what} but its graph has {graph}")
+        if card.windows.shortest and isinstance(inputs["x"][2], int):
+            raise ModelFileError(self.path, "its card allows windows of any width but its graph does not")
 
 
 def _open_session(path: Path, data: bytes, threads: int) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr import features, windows
-from zhanr.aggregate import aggregate, softmax
+from zhanr.aggregate import aggregate, novelty, softmax
 from zhanr.audio import AudioReader, Source
 from zhanr.bundle import Bundle, Card, Outputs, load_bundle
 from zhanr.errors import AudioError
@@ -165,10 +165,11 @@ class Classifier:
         logits = np.concatenate([outputs.logits for _, (_, outputs) in parts])
         embedding = np.concatenate([outputs.embedding for _, (_, outputs) in parts]).mean(axis=0)
         begin = np.concatenate([start + first * card.features.frame_seconds for start, (first, _) in parts])
-        probabilities = self._named(aggregate(logits, card.aggregation, temperature=card.temperature))
+        song = aggregate(logits, card.aggregation, temperature=card.temperature)
+        probabilities = self._named(song)
         genre, confidence = next(iter(probabilities.items()))
-        novelties = [outputs.novelty for _, (_, outputs) in parts if outputs.novelty is not None]
-        reason = self._doubt(confidence, float(np.concatenate(novelties).mean()) if novelties else None)
+        prototypes = parts[0][1][1].prototypes
+        reason = self._doubt(confidence, None if prototypes is None else novelty(song, embedding, prototypes))
         return Prediction(
             path=name,
             genre=None if reason else genre,
@@ -181,10 +182,10 @@ class Classifier:
             reason=reason,
         )
 
-    def _doubt(self, confidence: float, novelty: float | None) -> str | None:
+    def _doubt(self, confidence: float, strangeness: float | None) -> str | None:
         """Say why the answer is "not sure", or None where it is sure."""
         limits = self.card.thresholds
-        if novelty is not None and novelty > limits.get("novelty", np.inf):
+        if strangeness is not None and strangeness > limits.get("novelty", np.inf):
             return "not sure: this sounds like none of the genres that the model knows"
         if confidence < limits.get("confidence", 0.0):
             return f"not sure: the likeliest genre has a probability of only {confidence:.0%}"

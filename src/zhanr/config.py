@@ -144,12 +144,14 @@ class FeatureConfig(Config):
 class WindowConfig(Config):
     """How a song is cut: first into segments (each scaled by itself, as a 30 s excerpt is), then into windows.
 
-    All numbers are in frames. A piece shorter than one window is repeated until it fills it.
+    All numbers are in frames. A piece shorter than one window is a window by itself for a network that reads any width
+    from `shortest` on; what is shorter than that is repeated until it fills it. `shortest` 0 means `frames`.
     """
 
     frames: int = 128
     hop: int = 64
     segment_frames: int = 387
+    shortest: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.hop <= self.frames <= self.segment_frames:
@@ -157,6 +159,8 @@ class WindowConfig(Config):
                 "WindowConfig: 1 <= hop <= frames <= segment_frames must hold, "
                 f"got {self.hop}, {self.frames}, {self.segment_frames}"
             )
+        if not 0 <= self.shortest <= self.frames:
+            raise ConfigError(f"WindowConfig: 0 <= shortest <= frames must hold, got {self.shortest}, {self.frames}")
 
 
 Aggregation = Literal["mean_log_probability", "mean_probability", "median", "vote"]

@@ -29,8 +29,11 @@ def pad(picture: NDArray[Any], frames: int) -> NDArray[Any]:
 
 
 def cut(picture: NDArray[Any], config: WindowConfig) -> NDArray[Any]:
-    """Cut a picture (n_bins, n_frames) into (n_windows, n_bins, config.frames), same type; n_frames >= 1."""
+    """Cut a picture (n_bins, n_frames) into (n_windows, n_bins, config.frames), same type; n_frames >= 1.
+
+    A picture shorter than a window gives one of its own width, but of `config.shortest` frames at least.
+    """
     if picture.ndim != 2 or picture.shape[1] == 0:
         raise ValueError(f"cut needs a picture of (n_bins, n_frames >= 1), got an array of shape {picture.shape}")
-    padded = pad(picture, config.frames)
+    padded = pad(picture, config.shortest or config.frames)
     return np.stack([padded[:, s : s + config.frames] for s in starts(picture.shape[1], config)])
