@@ -594,6 +594,10 @@ def test_encrypted_mp4(codec: str) -> None:
 
 def test_encrypted_by_itunes_and_in_wma() -> None:
     assert "encrypted" in reason(example("aac").replace(b"mp4a", b"drms"))
+
+
+def test_a_damaged_name_of_a_codec_is_an_error_of_the_file() -> None:
+    assert reason(example("aac").replace(b"mp4a", b"\xff\xfe\xfd\xfc"))
     codec_list = bytes.fromhex("4052d1861d31d011a3a400a0c90348f6")
     content_encryption = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e")
     assert codec_list in example("wma")

@@ -89,9 +89,10 @@ class Container:
             self.stream = choose_stream(self._av, self.source.label)
             self.stream.codec_context.thread_count = 1  # one file never takes all cores
             self.info = self._describe()
+            tag = self.stream.codec_context.codec_tag  # PyAV can't read a damaged one: a UnicodeDecodeError
         except (av.FFmpegError, OSError, ValueError) as error:
             raise AudioError(self.source.label, self._refusal(error)) from error
-        if self.stream.codec_context.codec_tag in _ENCRYPTED_TAGS:
+        if tag in _ENCRYPTED_TAGS:
             raise AudioError(self.source.label, ENCRYPTED)
 
     def close(self) -> None:

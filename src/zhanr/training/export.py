@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 import zhanr
 from zhanr.bundle import Bundle, Card, write_bundle
@@ -23,9 +24,15 @@ from zhanr.training.data import TrainingData, all_windows
 OPSET = 17
 
 
-def to_onnx_bytes(model: GenreModel, n_bins: int, n_frames: int) -> bytes:
-    """The graph of a network: input x (n, n_bins, n_frames), outputs logits and embedding, for any n."""
-    names = ("x", "logits", "embedding")
+def to_onnx_bytes(
+    model: nn.Module, n_bins: int, n_frames: int, *, any_width: bool = False, constants: tuple[str, ...] = ()
+) -> bytes:
+    """The graph of a network: input x (n, n_bins, n_frames), outputs logits and embedding, for any n.
+
+    With `any_width` it reads any number of frames as well. `constants` names outputs beyond the two that are the same
+    for every input, in the order in which the network gives them.
+    """
+    axes = {"x": {0: "n", 2: "frames"} if any_width else {0: "n"}, "logits": {0: "n"}, "embedding": {0: "n"}}
     example = torch.rand(2, n_bins, n_frames, generator=torch.Generator().manual_seed(0))
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -37,9 +44,9 @@ def to_onnx_bytes(model: GenreModel, n_bins: int, n_frames: int) -> bytes:
             buffer,  # type: ignore[arg-type]  # documented: a file object, and annotated as a path
             dynamo=False,
             opset_version=OPSET,
-            input_names=names[:1],
-            output_names=names[1:],
-            dynamic_axes={name: {0: "n"} for name in names},
+            input_names=("x",),
+            output_names=("logits", "embedding", *constants),
+            dynamic_axes=axes,
         )
     return buffer.getvalue()
 
