@@ -34,3 +34,7 @@ class DatasetError(FileError):
 
 class ModelFileError(FileError):
     """A model file that is not one of zhanr's, is damaged, or is of another version."""
+
+
+class LibraryError(FileError):
+    """A library file that can't be opened: damaged, in use, of a newer version, or not a library at all."""
