@@ -164,9 +164,10 @@ Aggregation = Literal["mean_log_probability", "mean_probability", "median", "vot
 
 # fmt: off
 AUDIO_SUFFIXES = frozenset({
-    ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape", ".asf", ".au", ".caf", ".dsf", ".flac", ".m4a",
-    ".m4b", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpc", ".oga", ".ogg", ".opus", ".ra", ".snd", ".tta",
-    ".w64", ".wav", ".webm", ".wma", ".wv",
+    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape", ".asf", ".au", ".caf", ".dff", ".dsf",
+    ".dts", ".eac3", ".flac", ".m4a", ".m4b", ".m4p", ".m4r", ".m4v", ".mka", ".mkv", ".mov", ".mp1", ".mp2", ".mp3",
+    ".mp4", ".mpc", ".mpga", ".oga", ".ogg", ".ogx", ".opus", ".qoa", ".ra", ".shn", ".snd", ".spx", ".tak", ".thd",
+    ".tta", ".voc", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wmv", ".wv",
 })
 # fmt: on
 """Which files of a folder are taken for audio. Only walking asks; a file that is named is opened whatever it is."""

@@ -238,7 +238,7 @@ def _amounts(groups: Sequence[Sequence[str]], genre_of: Mapping[str, str]) -> Nu
 
 def _assign(amounts: Numbers, share: Numbers) -> NDArray[np.int64]:
     lacking = np.outer(share, amounts.sum(axis=0))
-    weight = 1 / lacking
+    weight = _weight(lacking)
     home = np.zeros(len(amounts), np.int64)
     for i, amount in enumerate(amounts):
         # the decrease of the summed squared lack, relative to what each part is due, if this part takes the group
@@ -251,7 +251,7 @@ def _assign(amounts: Numbers, share: Numbers) -> NDArray[np.int64]:
 def _improve(home: NDArray[np.int64], amounts: Numbers, share: Numbers, rounds: int = 20) -> NDArray[np.int64]:
     """Move single groups as long as that brings the parts closer to their shares."""
     lacking = np.outer(share, amounts.sum(axis=0))
-    weight = 1 / lacking
+    weight = _weight(lacking)
     np.subtract.at(lacking, home, amounts)
     for _ in range(rounds):
         moved = False
@@ -263,3 +263,10 @@ def _improve(home: NDArray[np.int64], amounts: Numbers, share: Numbers, rounds: 
         if not moved:
             break
     return home
+
+
+def _weight(due: Numbers) -> Numbers:
+    """What one track too many costs: relative to what is due, and the size of a part counts as several genres."""
+    weight = 1 / due
+    weight[:, -1] *= np.sqrt(due.shape[1] - 1)
+    return weight

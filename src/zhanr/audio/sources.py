@@ -1,0 +1,136 @@
+"""A path, bytes or a file object as one thing: an open, seekable binary file with a name for messages.
+
+FFmpeg never sees a name. It would take `http://...`, `concat:...` or a leading dash for something else than a local
+file, and it would let a wrong suffix decide what the file is.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import stat
+import tempfile
+from typing import BinaryIO, cast
+
+from zhanr.errors import AudioError
+
+Source = str | os.PathLike[str] | bytes | BinaryIO
+"""What can be read: a path, the bytes of a file, or an open binary file (read from its beginning, left open)."""
+
+_SPOOL_BYTES = 1 << 24
+_HEAD_BYTES = 1 << 16
+
+
+class SourceFile:
+    """An open source, seen from behind its ID3 tag; `close` it, or use it as a context manager.
+
+    The tag is skipped because FFmpeg gives up on a file whose tag (a large cover, say) is longer than 1 MB.
+    It has `read`, `seek` and `tell`, which is all that PyAV needs, and on purpose no `name`.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.label = source_name(source)
+        try:
+            self._file, self._owned = _open(source, self.label)
+        except (OSError, ValueError) as error:
+            raise AudioError(self.label, _os_reason(error)) from error
+        try:
+            self._look()
+        except (OSError, ValueError) as error:
+            self.close()
+            raise AudioError(self.label, _os_reason(error)) from error
+        if self.size == 0:
+            self.close()
+            raise AudioError(self.label, "the file is empty")
+
+    def _look(self) -> None:
+        self.size = self._file.seek(0, os.SEEK_END)
+        self._start = _id3_length(self._file)
+        self._file.seek(self._start)
+        self.head = self._file.read(_HEAD_BYTES)
+
+    def read(self, n: int = -1) -> bytes:
+        """The next bytes."""
+        return self._file.read(n)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move, counting from the end of the tag."""
+        return self._file.seek(offset + (self._start if whence == os.SEEK_SET else 0), whence) - self._start
+
+    def tell(self) -> int:
+        """The position, counted from the end of the tag."""
+        return self._file.tell() - self._start
+
+    def tail(self, n: int = _HEAD_BYTES) -> bytes:
+        """The last bytes of the file; the position is left alone."""
+        here = self._file.tell()
+        try:
+            self._file.seek(max(0, self.size - n))
+            return self._file.read(n)
+        finally:
+            self._file.seek(here)
+
+    def close(self) -> None:
+        """Close what was opened here; a file object of the caller's stays open."""
+        if self._owned:
+            self._file.close()
+
+
+def source_name(source: Source) -> str:
+    """How messages call the source."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    if isinstance(source, bytes):
+        return "<bytes>"
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "<file object>"
+
+
+def _open(source: Source, label: str) -> tuple[BinaryIO, bool]:
+    if isinstance(source, bytes):
+        return io.BytesIO(source), True
+    if isinstance(source, str | os.PathLike):
+        return _open_path(os.fspath(source)), True
+    if not hasattr(source, "read"):
+        raise TypeError(f"expected a path, bytes or a binary file, got {type(source).__name__}")
+    if not isinstance(source.read(0), bytes):
+        raise AudioError(label, "the file object gives text; open it in binary mode ('rb')")
+    if source.seekable():
+        return source, False
+    spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - closed by SourceFile.close
+    shutil.copyfileobj(source, spool)
+    return cast(BinaryIO, spool), True
+
+
+def _open_path(path: str) -> BinaryIO:
+    mode = os.stat(path).st_mode  # noqa: PTH116 - a Path would change the spelling of an odd name
+    if stat.S_ISDIR(mode):
+        os.scandir(path).close()  # a folder that may not be read says so
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever, and a device has no end
+        raise OSError("this is a device or a pipe, not a file")
+    return open(path, "rb")  # noqa: PTH123 - as above; closed by SourceFile.close
+
+
+def _id3_length(file: BinaryIO) -> int:
+    """How many bytes of ID3v2 tags stand before the music (ID3 specification 2.4, 3.1: the size is "syncsafe")."""
+    start = 0
+    while True:
+        file.seek(start)
+        head = file.read(10)
+        if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:
+            return start
+        length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        start += 10 + length + (10 if head[5] & 0x10 else 0)
+
+
+def _os_reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "there is no such file"
+    if isinstance(error, IsADirectoryError):
+        return "this is a folder, not a file"
+    if isinstance(error, PermissionError):
+        return "reading it is not permitted"
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return f"the file can't be read ({text})"

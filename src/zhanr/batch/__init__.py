@@ -1,0 +1,1 @@
+"""Work on whole data sets: checking them, and extracting their features."""
