@@ -90,11 +90,12 @@ def default_path() -> Path:
 class Library:
     """An open library file; `close` it, or use it as a context manager. One object belongs to one thread.
 
-    Several processes may have it open; a writer waits for the other for up to `timeout` seconds.
+    Several processes may have it open; a writer waits for the other for up to `timeout` seconds. `db` is the SQLite
+    connection, for the modules of this package alone.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._db = connection
+        self.db = connection
         self.path = path
 
     @classmethod
@@ -112,7 +113,7 @@ class Library:
             if readonly or not create:
                 raise LibraryError(target, "there is no library yet; `zhanr scan FOLDER` makes one")
             _make_folder(target)
-        with _as_library_errors(target):
+        with as_library_errors(target):
             uri = f"{target.absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
             connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
             try:
@@ -134,21 +135,21 @@ class Library:
 
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        self.db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do all writes inside at once, or none of them. Transactions may be nested; the outermost one counts."""
-        if self._db.in_transaction:
+        if self.db.in_transaction:
             yield
             return
-        with _as_library_errors(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
+        with as_library_errors(self.path):
+            self.db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-                self._db.execute("COMMIT")
+                self.db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self.db.execute("ROLLBACK")
                 raise
 
     # -- songs
@@ -168,11 +169,11 @@ class Library:
             f"INSERT INTO song ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "
             f"ON CONFLICT (path) DO UPDATE SET {', '.join(updates)} RETURNING id"
         )
-        (row,) = self._db.execute(statement, tuple(values.values())).fetchall()
-        self._db.execute("DELETE FROM embedding WHERE song = ?", row)
+        (row,) = self.db.execute(statement, tuple(values.values())).fetchall()
+        self.db.execute("DELETE FROM embedding WHERE song = ?", row)
         if song.embedding is not None:
             vector = np.ascontiguousarray(song.embedding, dtype="<f4").tobytes()
-            self._db.execute("INSERT INTO embedding (song, vector) VALUES (?, ?)", (row[0], vector))
+            self.db.execute("INSERT INTO embedding (song, vector) VALUES (?, ?)", (row[0], vector))
 
     def songs(
         self, query: str | None = None, *, order: str = "path", embeddings: bool = False, limit: int | None = None
@@ -191,15 +192,15 @@ class Library:
             f"SELECT {_SELECT}{vector} FROM song {join} WHERE {where} "
             f"ORDER BY song.{order.removeprefix('-')} {direction}, song.path LIMIT ?"
         )
-        with _as_library_errors(self.path):
-            for row in self._db.execute(statement, (*values, -1 if limit is None else limit)):
+        with as_library_errors(self.path):
+            for row in self.db.execute(statement, (*values, -1 if limit is None else limit)):
                 yield _to_song(row)
 
     def count(self, query: str | None = None) -> int:
         """How many songs a filter picks."""
         where, values = language.to_sql(query)
-        with _as_library_errors(self.path):
-            return int(self._db.execute(f"SELECT count(*) FROM song WHERE {where}", values).fetchone()[0])
+        with as_library_errors(self.path):
+            return int(self.db.execute(f"SELECT count(*) FROM song WHERE {where}", values).fetchone()[0])
 
     def song(self, path: str | os.PathLike[str], *, embedding: bool = False) -> Song | None:
         """The song of a path (made absolute), or None. It may be missing."""
@@ -211,8 +212,8 @@ class Library:
 
     def _one(self, where: str, value: Any, *, embedding: bool) -> Song | None:
         vector = ", (SELECT vector FROM embedding WHERE embedding.song = song.id)" if embedding else ""
-        with _as_library_errors(self.path):
-            row = self._db.execute(f"SELECT {_SELECT}{vector} FROM song WHERE {where} LIMIT 1", (value,)).fetchone()
+        with as_library_errors(self.path):
+            row = self.db.execute(f"SELECT {_SELECT}{vector} FROM song WHERE {where} LIMIT 1", (value,)).fetchone()
         return None if row is None else _to_song(row)
 
     def embeddings(self, model_sha256: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -221,14 +222,14 @@ class Library:
         Embeddings of different models can't be compared, so they are never mixed. Missing songs are left out.
         """
         where = "song.missing_since IS NULL AND song.model_sha256 = ?"
-        with _as_library_errors(self.path):
+        with as_library_errors(self.path):
             model = model_sha256 or self.main_model()
             join = "FROM embedding JOIN song ON song.id = embedding.song"
-            count, size = self._db.execute(
+            count, size = self.db.execute(
                 f"SELECT count(*), coalesce(max(length(vector)), 0) {join} WHERE {where}", (model,)
             ).fetchone()
             ids, matrix = np.empty(count, np.int64), np.empty((count, size // 4), np.float32)
-            rows = self._db.execute(
+            rows = self.db.execute(
                 f"SELECT song.id, vector {join} WHERE {where} ORDER BY song.id LIMIT {count}", (model,)
             )
             n = 0
@@ -238,7 +239,7 @@ class Library:
 
     def main_model(self) -> str | None:
         """The sha256 of the model that classified most of the songs, or None where none was classified."""
-        row = self._db.execute(
+        row = self.db.execute(
             "SELECT model_sha256 FROM song WHERE model_sha256 IS NOT NULL AND error IS NULL "
             "GROUP BY model_sha256 ORDER BY count(*) DESC, model_sha256 LIMIT 1"
         ).fetchone()
@@ -250,7 +251,7 @@ class Library:
         if song is None:
             raise LibraryError(os.fspath(path), "this song is not in the library; scan its folder first")
         with self.transaction():
-            self._db.execute("UPDATE song SET correction = ? WHERE id = ?", (genre, song.id))
+            self.db.execute("UPDATE song SET correction = ? WHERE id = ?", (genre, song.id))
         return self.song(path) or song
 
 
@@ -298,7 +299,8 @@ def _set_up(connection: sqlite3.Connection, path: Path, *, readonly: bool) -> No
 
 
 @contextmanager
-def _as_library_errors(path: Path) -> Iterator[None]:
+def as_library_errors(path: Path) -> Iterator[None]:
+    """Say what SQLite says in words, as a `LibraryError`."""
     try:
         yield
     except sqlite3.OperationalError as error:
