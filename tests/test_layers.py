@@ -32,6 +32,7 @@ HOMES = {
     "rich": {"cli"},
     "mutagen": {"library"},
     "sqlite3": {"library"},
+    "pyarrow": {"library.parquet"},
     "ray": {"batch.ray"},
 }
 STAGES = {"audio", "features", "windows", "aggregate", "models", "datasets"}

@@ -13,6 +13,7 @@ from zhanr.bundle import load_bundle
 from zhanr.classifier import Classifier, Prediction
 from zhanr.errors import AudioError, ModelFileError
 from zhanr.library import Song
+from zhanr.library.labels import with_labels
 
 AGAIN = 0
 """The `mtime_ns` of a song that the next scan should look at again, whatever its file says."""
@@ -48,7 +49,7 @@ class Analyser:
 
     def _listen(self, song: Song, ask: Callable[[str], bool]) -> Song:
         try:
-            song = with_tags(replace(song, content_hash=payload_sha256(song.path)))
+            song = with_labels(replace(song, content_hash=payload_sha256(song.path)))
             known = ask(song.content_hash or "")
             return song if known else with_prediction(song, self._classifier.predict(song.path))
         except AudioError as error:
@@ -78,11 +79,6 @@ def with_prediction(song: Song, prediction: Prediction) -> Song:
         reason=prediction.reason,
         embedding=prediction.embedding,
     )
-
-
-def with_tags(song: Song) -> Song:
-    """The song with what its file's tags say."""
-    return song
 
 
 def _same_file(song: Song, path: Path) -> bool:

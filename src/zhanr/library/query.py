@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -190,3 +190,25 @@ def _contains(value: Any, wanted: str) -> bool:
 
 FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {"zhanr_same": _same, "zhanr_contains": _contains}
 """What the conditions need in SQLite, each of two arguments."""
+
+
+def from_arguments(arguments: Iterable[str]) -> str:
+    """One filter from the words of a command line, where the shell has taken the quotes of `artist~"miles davis"`."""
+    return " ".join(_requoted(argument) for argument in arguments)
+
+
+def _requoted(argument: str) -> str:
+    """The argument, with quotes around its value if it is one condition whose value has spaces."""
+    match = _CONDITION.fullmatch(argument)
+    if match is None or '"' in argument or not re.search(r"\s", argument) or _is_filter(argument):
+        return argument
+    value = re.sub(r'(["\\])', r"\\\1", match["value"])
+    return f'{match["not"]}{match["field"]}{match["op"]}"{value}"'
+
+
+def _is_filter(text: str) -> bool:
+    try:
+        to_sql(text)
+    except ConfigError:
+        return False
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import sys
 import time
@@ -63,14 +64,22 @@ class Song:
         """The person's word where there is one, else zhanr's genre, else None."""
         return self.correction or self.genre
 
+    @property
+    def location(self) -> str:
+        """The path as a text; for a song that came from a cluster it may be a URL, which a `Path` can't hold."""
+        return _URL.sub(r"\1://", self.path.as_posix()) if _URL.match(self.path.as_posix()) else str(self.path)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form (without the embedding)."""
         values = {name: getattr(self, name) for name in _COLUMNS}
-        return {"id": self.id} | values | {"path": str(self.path), "warnings": list(self.warnings)}
+        return {"id": self.id} | values | {"path": self.location, "warnings": list(self.warnings)}
 
 
 _COLUMNS = tuple(f for f in Song.__dataclass_fields__ if f not in ("embedding", "id"))
 _SELECT = ", ".join(f"song.{name}" for name in ("id", *_COLUMNS))
+
+
+_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")  # a drive is one letter, a scheme has more
 
 
 def default_path() -> Path:
@@ -202,9 +211,20 @@ class Library:
         with as_library_errors(self.path):
             return int(self.db.execute(f"SELECT count(*) FROM song WHERE {where}", values).fetchone()[0])
 
+    def genres(self, query: str | None = None) -> dict[str, int]:
+        """How many of the songs that a filter picks have each genre, the most frequent first; the unsure count not."""
+        where, values = language.to_sql(query)
+        answer = language.TEXTS["genre"]
+        statement = (
+            f"SELECT {answer} AS answer, count(*) FROM song WHERE {where} AND answer IS NOT NULL "
+            "GROUP BY answer ORDER BY count(*) DESC, answer"
+        )
+        with as_library_errors(self.path):
+            return dict(self.db.execute(statement, values).fetchall())
+
     def song(self, path: str | os.PathLike[str], *, embedding: bool = False) -> Song | None:
         """The song of a path (made absolute), or None. It may be missing."""
-        return self._one("song.path = ?", os.fsencode(os.path.abspath(path)), embedding=embedding)  # noqa: PTH100
+        return self._one("song.path = ?", key_of(path), embedding=embedding)
 
     def song_by_id(self, number: int, *, embedding: bool = False) -> Song | None:
         """The song with an id, as `embeddings` gives them, or None."""
@@ -255,11 +275,16 @@ class Library:
         return self.song(path) or song
 
 
+def key_of(path: str | os.PathLike[str]) -> bytes:
+    """How the library writes a path: absolute, without "..", in bytes; a URL as it is."""
+    location = Song(Path(path)).location
+    return os.fsencode(location if _URL.match(location) else os.path.abspath(path))  # noqa: PTH100
+
+
 def _to_row(song: Song) -> dict[str, Any]:
     values = {name: getattr(song, name) for name in _COLUMNS}
-    path = os.path.abspath(song.path)  # noqa: PTH100 - Path.absolute keeps ".."
-    values["path"] = os.fsencode(path)
-    values["folder"] = os.fsencode(os.path.dirname(path))  # noqa: PTH120
+    values["path"] = key_of(song.path)
+    values["folder"] = os.path.dirname(values["path"])  # noqa: PTH120
     values["probabilities"] = json.dumps(song.probabilities, ensure_ascii=False)
     values["warnings"] = json.dumps(song.warnings, ensure_ascii=False)
     values["scanned_at"] = song.scanned_at or time.time()

@@ -1,0 +1,57 @@
+"""What a file's tags say of the song: genre, artist, album and title, whatever the format. Reading only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import mutagen
+
+from zhanr.library.store import Song
+
+# where each field lies: ID3v2 frames, MP4 atoms, ASF attributes, and the names of Vorbis comments and APEv2 items
+_NAMES = {
+    "tag_genre": ("TCON", "\xa9gen", "WM/Genre", "genre"),
+    "artist": ("TPE1", "\xa9ART", "Author", "artist"),
+    "album": ("TALB", "\xa9alb", "WM/AlbumTitle", "album"),
+    "title": ("TIT2", "\xa9nam", "Title", "title"),
+}
+SEPARATOR = "; "
+"""Stands between several values of one field."""
+
+
+def with_labels(song: Song) -> Song:
+    """The song with what its file says now; a field that is absent, or can't be read, is None."""
+    return replace(song, **read_labels(song.path))
+
+
+def read_labels(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """`tag_genre`, `artist`, `album` and `title` of a file, as in a `Song`. Damaged tags count as none."""
+    try:
+        file = mutagen.File(os.fspath(path))
+        tags = {} if file is None or file.tags is None else file.tags
+        return {field: _value(tags, names) for field, names in _NAMES.items()}
+    except Exception:  # mutagen lets any error out of a damaged file, and tags are no reason to refuse a song
+        return dict.fromkeys(_NAMES)
+
+
+def _value(tags: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        try:
+            found = tags[name]
+        except (KeyError, ValueError):  # some formats refuse the names of others
+            continue
+        texts = _texts(found)
+        if texts:
+            return SEPARATOR.join(texts)
+    return None
+
+
+def _texts(found: Any) -> list[str]:
+    """The values of a field without empty and repeated ones; ID3's numbers of genres become names."""
+    values = getattr(found, "genres", None) or getattr(found, "text", None) or found
+    values = values if isinstance(values, list | tuple) else [values]
+    texts = (" ".join(str(v).replace("\0", SEPARATOR).split()) for v in values)
+    return list(dict.fromkeys(text for text in texts if text))
