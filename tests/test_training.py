@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ from zhanr.training.data import (
     to_tensor,
     training_batches,
 )
+from zhanr.training.export import to_onnx_bytes
 from zhanr.training.loop import StoppedError, Trainer, resolve_device
 from zhanr.training.optim import OPTIMISERS, SCHEDULES, Now, make_optimizer, make_schedule
 from zhanr.training.progress import Epoch, Progress
@@ -95,13 +97,33 @@ def store(n: int, *, first: int = 0, genres: tuple[str, ...] = ("high", "low"), 
     return FeatureStore(x, np.array(names), np.array(labels), FeatureConfig(n_mels=bins), lengths.astype(np.int64))
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    store(10).save(tmp_path / "train.npz")
-    store(6, first=10).save(tmp_path / "valid.npz")
-    path = tmp_path / "tiny.toml"
+def write_config(folder: Path) -> Path:
+    store(10).save(folder / "train.npz")
+    store(6, first=10).save(folder / "valid.npz")
+    path = folder / "tiny.toml"
     path.write_text(CONFIG, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return write_config(tmp_path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished:
+    """A run that was never interrupted; tests only read it."""
+
+    config: Path
+    output: Path
+    result: TrainResult
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    path = write_config(tmp_path_factory.mktemp("finished"))
+    output = path.parent / "run"
+    return Finished(path, output, train(path, output=output))
 
 
 def changed(path: Path, **sections: dict[str, Any]) -> TrainConfig:
@@ -111,7 +133,7 @@ def changed(path: Path, **sections: dict[str, Any]) -> TrainConfig:
 
 
 def trainer(config: TrainConfig) -> Trainer:
-    return Trainer(config, prepare(*load_stores(config.data), config.data.genres))
+    return Trainer(config, prepare(*load_stores(config.data), config.data.genres, config.distill))
 
 
 def fit(run: Trainer, stop: Callable[[], bool] = lambda: False) -> Trainer:
@@ -158,9 +180,8 @@ def test_it_overfits_eight_clips(model: str) -> None:
     assert rows[-1].train_loss < 0.1 < rows[0].train_loss
 
 
-def test_it_generalises_and_writes_a_model_that_serving_opens(config: Path, tmp_path: Path) -> None:
-    result = train(config, output=tmp_path / "run")
-    assert isinstance(result, TrainResult)
+def test_it_writes_a_model_file_that_serving_opens(finished: Finished) -> None:
+    result, folder = finished.result, finished.output
     bundle = load_bundle(result.model)
     assert bundle.card.labels == ("high", "low")
     assert bundle.card.features == FeatureConfig(n_mels=BINS)
@@ -168,12 +189,17 @@ def test_it_generalises_and_writes_a_model_that_serving_opens(config: Path, tmp_
     assert bundle.card.name == "tiny"
     assert bundle.card.training["best_epoch"] == result.best.epoch
     assert bundle.card.training["data"]["train"]["songs"] == 10
-    assert str(tmp_path) not in bundle.card.to_json()
-    header = (tmp_path / "run" / HISTORY).read_text().splitlines()
+    assert str(folder.parent) not in bundle.card.to_json()
+
+
+def test_it_leaves_history_curves_and_config_beside_the_model(finished: Finished) -> None:
+    folder = finished.output
+    header = (folder / HISTORY).read_text().splitlines()
     assert header[0].startswith("epoch,lr,train_loss,train_accuracy,valid_loss,valid_accuracy,valid_song_loss")
     assert len(header) == 1 + 3
-    assert (tmp_path / "run" / CURVES).read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "run" / "config.toml").read_text() == CONFIG
+    assert (folder / CURVES).read_bytes().startswith(b"\x89PNG")
+    assert (folder / "config.toml").read_text() == CONFIG
+    assert not [p.name for p in folder.iterdir() if p.name.startswith(".")]
 
 
 def test_the_loss_falls_and_unseen_songs_are_recognised(config: Path) -> None:
@@ -182,29 +208,32 @@ def test_the_loss_falls_and_unseen_songs_are_recognised(config: Path) -> None:
     assert run.history[run.best_epoch - 1].valid_song_accuracy == 1.0
 
 
-def test_the_model_file_says_what_the_best_epoch_said(config: Path, tmp_path: Path) -> None:
-    result = train(config, output=tmp_path / "run")
-    card = load_bundle(result.model).card
-    assert card.scores["valid"]["song_accuracy"] == pytest.approx(result.best.valid_song_accuracy, abs=1e-4)
-    assert card.scores["valid"]["song_loss"] == pytest.approx(result.best.valid_song_loss, abs=1e-4)
-    assert card.scores["valid"]["song_loss_calibrated"] <= card.scores["valid"]["song_loss"] + 1e-6
+def test_the_model_file_says_what_the_best_epoch_said(finished: Finished) -> None:
+    scores, best = load_bundle(finished.result.model).card.scores["valid"], finished.result.best
+    assert scores["song_accuracy"] == pytest.approx(best.valid_song_accuracy, abs=1e-4)
+    assert scores["song_loss"] == pytest.approx(best.valid_song_loss, abs=1e-4)
+    assert scores["song_loss_calibrated"] <= scores["song_loss"] + 1e-6
 
 
-def test_a_teacher_helps_to_shape_the_embedding_and_is_not_in_the_file(config: Path, tmp_path: Path) -> None:
+def test_a_teacher_helps_to_shape_the_embedding_and_is_not_in_the_file(
+    finished: Finished, config: Path, tmp_path: Path
+) -> None:
     names = np.array([f"song{i}" for i in range(16)])
     features = np.random.default_rng(0).normal(size=(16, 5)).astype(np.float32)
     np.savez(tmp_path / "teacher.npz", names=names, features=features)
     section = '\n[distill]\npath = "teacher.npz"\nkeys = ["features"]\nweight = 2.0\n'
     config.write_text(CONFIG + section, encoding="utf-8")
-    with_teacher = train(config, output=tmp_path / "a")
-    assert load_bundle(with_teacher.model).card.embedding_size == 8
-    config.write_text(CONFIG, encoding="utf-8")
-    without = train(config, output=tmp_path / "b")
-    assert with_teacher.best.valid_loss != without.best.valid_loss
+    run = trainer(TrainConfig.load(config))
+    assert run.student.head is not None
+    assert run.student.head.out_features == 5
+    fit(run)
+    alone = [row.valid_loss for row in finished.result.history]
+    assert [row.valid_loss for row in run.history] != pytest.approx(alone)
+    graph = to_onnx_bytes(run.best_student().network, BINS, WINDOWS.frames)
+    assert len(graph) < finished.result.model.stat().st_size
     np.savez(tmp_path / "teacher.npz", names=names[1:], features=features[1:])
-    config.write_text(CONFIG + section, encoding="utf-8")
     with pytest.raises(DatasetError, match="no features of song0"):
-        train(config, output=tmp_path / "c")
+        trainer(TrainConfig.load(config))
 
 
 # ---- repeating and resuming
@@ -216,6 +245,12 @@ def test_a_seed_repeats_and_another_differs(config: Path) -> None:
     assert same(one.student.state_dict(), again.student.state_dict())
     assert results(one) == results(again)
     assert not same(one.student.state_dict(), other.student.state_dict())
+
+
+def test_half_precision_learns_as_well_and_keeps_full_weights(config: Path) -> None:
+    run = fit(trainer(changed(config, training={"precision": "bfloat16", "epochs": 8, "crops": 2})))
+    assert run.history[-1].train_loss < run.history[0].train_loss
+    assert {p.dtype for p in run.student.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMISERS))
@@ -253,13 +288,12 @@ class Interrupt(Progress):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_then_resume_writes_the_same_model_file(config: Path, tmp_path: Path) -> None:
-    whole = train(config, output=tmp_path / "whole")
+def test_ctrl_c_then_resume_writes_the_same_model_file(finished: Finished, config: Path, tmp_path: Path) -> None:
     with pytest.raises(StoppedError, match=r"in epoch 2 after 1 of 3 batches.*--resume"):
         train(config, output=tmp_path / "halves", progress=Interrupt())
     assert not (tmp_path / "halves" / "model.onnx").exists()
     halves = train(config, output=tmp_path / "halves", resume=True)
-    assert halves.model.read_bytes() == whole.model.read_bytes()
+    assert halves.model.read_bytes() == finished.result.model.read_bytes()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -271,18 +305,17 @@ def test_training_leaves_the_random_state_of_others_alone(config: Path) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_finished_run_is_neither_overwritten_nor_trained_again(config: Path, tmp_path: Path) -> None:
-    first = train(config, output=tmp_path / "run")
+def test_a_finished_run_is_neither_overwritten_nor_trained_again(finished: Finished) -> None:
     with pytest.raises(ConfigError, match=r"holds a run already.*--resume"):
-        train(config, output=tmp_path / "run")
-    again = train(config, output=tmp_path / "run", resume=True, progress=Interrupt())
-    assert again.history == first.history
+        train(finished.config, output=finished.output)
+    again = train(finished.config, output=finished.output, resume=True, progress=Interrupt())
+    assert again.history == finished.result.history
 
 
-def test_only_the_same_run_is_resumed(config: Path, tmp_path: Path) -> None:
+def test_only_the_same_run_is_resumed(finished: Finished, config: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to resume"):
         train(config, output=tmp_path / "run", resume=True)
-    train(config, output=tmp_path / "run")
+    shutil.copytree(finished.output, tmp_path / "run")
     other = changed(config, optimizer={"lr": 0.5}, training={"epochs": 9})
     with pytest.raises(ConfigError, match=r"optimizer\.lr, training\.epochs changed"):
         train(other, output=tmp_path / "run", resume=True)
@@ -294,14 +327,12 @@ def test_only_the_same_run_is_resumed(config: Path, tmp_path: Path) -> None:
         train(config, output=tmp_path / "run", resume=True)
 
 
-def test_a_checkpoint_is_safetensors_with_json_and_no_pickle(config: Path, tmp_path: Path) -> None:
-    train(config, output=tmp_path / "run")
-    data = (tmp_path / "run" / CHECKPOINT).read_bytes()
+def test_a_checkpoint_is_safetensors_with_json_and_no_pickle(finished: Finished) -> None:
+    data = (finished.output / CHECKPOINT).read_bytes()
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     state = json.loads(header["__metadata__"]["zhanr"])
     assert len(state["history"]) == 3
     assert {name.split(".")[0] for name in header if name != "__metadata__"} == {"student", "mean", "best", "optimizer"}
-    assert [p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")] == []
 
 
 # ---- stopping early, choosing the best

@@ -27,7 +27,8 @@ def softmax(logits: NDArray[Any], *, temperature: float = 1.0) -> Probabilities:
 
 
 def _mean_log_probability(log_p: Probabilities) -> Probabilities:
-    return log_p.mean(axis=0)
+    result: Probabilities = log_p.mean(axis=0)
+    return result
 
 
 def _mean_probability(log_p: Probabilities) -> Probabilities:

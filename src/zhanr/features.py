@@ -105,12 +105,13 @@ def stft(
     if y.ndim != 1 or len(y) < n_fft:
         raise ValueError(f"stft needs a mono signal of at least {n_fft} samples, got an array of shape {y.shape}")
     frames = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop_length]
-    return np.fft.rfft(frames * _hann(win_length or n_fft, n_fft), axis=1).T
+    spectra: NDArray[np.complex64] = np.fft.rfft(frames * _hann(win_length or n_fft, n_fft), axis=1)  # type: ignore[assignment]
+    return spectra.T
 
 
 def spectrogram(stft_matrix: Array, *, power: float = 2.0) -> NDArray[np.float32]:
     """Magnitude (power=1) or power (power=2) of a complex STFT, same shape, float32."""
-    squared = stft_matrix.real**2 + stft_matrix.imag**2
+    squared: NDArray[np.float32] = stft_matrix.real**2 + stft_matrix.imag**2
     return squared if power == 2.0 else squared ** (power / 2)
 
 
@@ -131,7 +132,8 @@ def to_db(
     db = 10.0 * np.log10(np.maximum(powers, amin)) - 10.0 * np.log10(max(float(reference), amin))
     if top_db is not None:
         db = np.maximum(db, db.max() - top_db)
-    return db.astype(np.float32, copy=False)
+    result: NDArray[np.float32] = db.astype(np.float32, copy=False)
+    return result
 
 
 @lru_cache(maxsize=16)
@@ -140,12 +142,14 @@ def _dct_matrix(n_out: int, n_in: int) -> NDArray[np.float32]:
     k, n = np.arange(n_out)[:, None], np.arange(n_in)[None, :]
     matrix = np.sqrt(2.0 / n_in) * np.cos(np.pi * k * (2 * n + 1) / (2 * n_in))
     matrix[0] /= np.sqrt(2.0)
-    return matrix.astype(np.float32)
+    result: NDArray[np.float32] = matrix.astype(np.float32)
+    return result
 
 
 def mfcc(log_mel: Array, *, n_mfcc: int = 20) -> NDArray[np.float32]:
     """Mel-frequency cepstral coefficients (Davis & Mermelstein 1980): the DCT-II of (n_mels, t) to (n_mfcc, t)."""
-    return _dct_matrix(n_mfcc, log_mel.shape[0]) @ log_mel
+    coefficients: NDArray[np.float32] = _dct_matrix(n_mfcc, log_mel.shape[0]) @ log_mel
+    return coefficients
 
 
 def minmax(x: Array) -> NDArray[np.float32]:
@@ -153,7 +157,8 @@ def minmax(x: Array) -> NDArray[np.float32]:
     low, high = x.min(), x.max()
     if high <= low:
         return np.zeros_like(x, dtype=np.float32)
-    return ((x - low) / (high - low)).astype(np.float32, copy=False)
+    scaled: NDArray[np.float32] = ((x - low) / (high - low)).astype(np.float32, copy=False)
+    return scaled
 
 
 def extract(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
@@ -195,7 +200,8 @@ def _filter_bank_of(config: FeatureConfig) -> NDArray[np.float32]:
 
 def quantise(picture: Array) -> NDArray[np.uint8]:
     """Store a picture of values 0..1 as 0..255, as feature stores keep it."""
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    stored: NDArray[np.uint8] = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return stored
 
 
 def dequantise(stored: Array) -> NDArray[np.float32]:

@@ -15,12 +15,11 @@ Parts: `sources` (paths, bytes and file objects as one binary file), `container`
 """
 
 from zhanr.audio.container import AudioInfo
-from zhanr.audio.finding import AUDIO_SUFFIXES, find_audio, is_audio_path
+from zhanr.audio.finding import find_audio, is_audio_path
 from zhanr.audio.reader import MIN_SECONDS, Audio, AudioReader, load, probe
 from zhanr.audio.sources import Source
 
 __all__ = [
-    "AUDIO_SUFFIXES",
     "MIN_SECONDS",
     "Audio",
     "AudioInfo",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -47,13 +48,16 @@ _EXACT_LENGTH = frozenset(
     }
 )
 _ENCRYPTED_TAGS = frozenset({"drms", "enca", "aavd"})  # iTunes, Common Encryption, Audible
-# Content Encryption and Extended Content Encryption objects (Advanced Systems Format specification, 10.2)
+# Objects of WMA: header, properties, encryption, extended encryption (Advanced Systems Format specification, 10)
+_ASF_HEADER = UUID("75B22630-668E-11CF-A6D9-00AA0062CE6C").bytes_le
+_ASF_PROPERTIES = UUID("8CABDCA1-A947-11CF-8EE4-00C00C205365").bytes_le
 _ENCRYPTED_ASF = (
     UUID("2211B3FB-BD23-11D2-B4B7-00A0C955FC6E").bytes_le,
     UUID("298AE614-2622-4C17-B935-DAE07EE9289C").bytes_le,
 )
 _PLAYLIST_HEADS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"<asx", b"<ASX", b"<?wpl", b"<smil")
 _MAX_DEMUX_ERRORS = 20
+_STREAMED_WAV = 0x7FFFF000  # programs that write into a pipe state this size or more, for they don't know it
 ENCRYPTED = "the file is encrypted (copy-protected), so its music can't be read"
 
 
@@ -77,6 +81,8 @@ class Container:
         self._open()
 
     def _open(self) -> None:
+        if self.source.head.startswith(_ASF_HEADER) and any(mark in self.source.head for mark in _ENCRYPTED_ASF):
+            raise AudioError(self.source.label, ENCRYPTED)
         self.source.seek(0)
         try:
             self._av = av.open(self.source, "r", container_options=dict(_OPTIONS), metadata_errors="replace")
@@ -85,7 +91,8 @@ class Container:
             self.info = self._describe()
         except (av.FFmpegError, OSError, ValueError) as error:
             raise AudioError(self.source.label, self._refusal(error)) from error
-        self._refuse_encrypted()
+        if self.stream.codec_context.codec_tag in _ENCRYPTED_TAGS:
+            raise AudioError(self.source.label, ENCRYPTED)
 
     def close(self) -> None:
         """Let go of FFmpeg's memory; the source stays open."""
@@ -103,16 +110,12 @@ class Container:
     @property
     def exact_duration(self) -> float | None:
         """The duration in seconds where the file states it, `None` where it is unknown or FFmpeg's guess."""
-        name, head, source = self.info.container.split(",")[0], self.source.head, self.source
+        name = self.info.container.split(",")[0]
         if name not in _EXACT_LENGTH or not self.info.duration:
             return None
-        if name == "mp3" and not any(mark in head[:4096] for mark in (b"Xing", b"Info", b"VBRI")):
+        if name == "mp3" and not any(mark in self.source.head[:4096] for mark in (b"Xing", b"Info", b"VBRI")):
             return None
-        bits = self.stream.codec_context.bit_rate
-        if name == "wav" and head[:4] == b"RIFF" and self.info.codec.startswith("pcm_") and bits:
-            stated = int.from_bytes(head[4:8], "little") + 8  # FFmpeg shortens the duration of a cut file, not this
-            return stated * 8 / bits if source.size < stated < 0xFFFFFFFF else self.info.duration
-        return self.info.duration
+        return _stated_in_header(self.source, self.stream.codec_context.bit_rate) or self.info.duration
 
     @property
     def cut_off(self) -> bool:
@@ -125,11 +128,6 @@ class Container:
         tail = self.source.tail()
         at = tail.rfind(b"OggS")
         return self.info.container == "ogg" and at >= 0 and not tail[at + 5 : at + 6][0] & 4
-
-    def _refuse_encrypted(self) -> None:
-        asf = self.info.container == "asf" and any(guid in self.source.head for guid in _ENCRYPTED_ASF)
-        if asf or self.stream.codec_context.codec_tag in _ENCRYPTED_TAGS:
-            raise AudioError(self.source.label, ENCRYPTED)
 
     def _refusal(self, error: Exception) -> str:
         """Why FFmpeg would not open the file, as far as its first bytes tell."""
@@ -154,7 +152,8 @@ class Container:
             except av.FFmpegError:  # ahead of the next clause, for some are ValueErrors or OSErrors as well
                 failures += 1
                 packets = self._av.demux(self.stream)
-                yield None
+                if failures == 1:  # the rest of a row comes from the same damage
+                    yield None
                 continue
             except (OSError, ValueError) as error:  # from the disk or the caller's file object
                 raise AudioError(self.source.label, f"the file can't be read ({error})") from error
@@ -193,6 +192,19 @@ class Container:
         except (av.FFmpegError, OSError, ValueError):
             return False
         return True
+
+
+def _stated_in_header(source: SourceFile, bit_rate: int | None) -> float | None:
+    """The seconds that a cut wav or WMA file held once; FFmpeg replaces them by what is left, or by a guess."""
+    head = source.head
+    if head.startswith(b"RIFF") and bit_rate:
+        stated = int.from_bytes(head[4:8], "little") + 8
+        return stated * 8 / bit_rate if source.size < stated < _STREAMED_WAV else None
+    at = head.find(_ASF_PROPERTIES) if head.startswith(_ASF_HEADER) else -1
+    if at >= 0 and len(head) >= at + 88:
+        size, _, _, ticks, _, preroll = struct.unpack_from("<6Q", head, at + 40)
+        return ticks / 1e7 - preroll / 1e3 if source.size < size else None
+    return None
 
 
 def _first(

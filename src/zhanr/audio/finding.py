@@ -6,15 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# fmt: off
-AUDIO_SUFFIXES = frozenset({
-    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".alac", ".amr", ".ape", ".asf", ".au", ".caf", ".dff", ".dsf",
-    ".dts", ".eac3", ".flac", ".m4a", ".m4b", ".m4p", ".m4r", ".m4v", ".mka", ".mkv", ".mov", ".mp1", ".mp2", ".mp3",
-    ".mp4", ".mpc", ".mpga", ".oga", ".ogg", ".ogx", ".opus", ".qoa", ".ra", ".shn", ".snd", ".spx", ".tak", ".thd",
-    ".tta", ".voc", ".w64", ".wav", ".wave", ".weba", ".webm", ".wma", ".wmv", ".wv",
-})
-# fmt: on
-"""Suffixes (lower case, with the dot) that make a file in a folder worth opening."""
+from zhanr.config import AUDIO_SUFFIXES
 
 
 def is_audio_path(path: str | os.PathLike[str]) -> bool:

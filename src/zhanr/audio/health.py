@@ -19,6 +19,7 @@ class Health:
     failures: int = 0  # in a row, up to now
     _end: float | None = None
     _begun: bool = False
+    _suspect: bool = False  # the last frame is marked as corrupt; at the very end that is a cut
 
     def failed(self) -> None:
         """Note a packet that could not be decoded."""
@@ -30,10 +31,10 @@ class Health:
         length = frame.samples / frame.sample_rate
         if self._begun:
             jump = frame.time is not None and self._end is not None and frame.time - self._end > _SLACK_SECONDS
-            self.damaged |= jump or self.failures > 0 or frame.is_corrupt
+            self.damaged |= jump or self.failures > 0 or self._suspect
         self.seconds += length
         self._end = None if frame.time is None else frame.time + length
-        self.failures, self._begun = 0, True
+        self.failures, self._begun, self._suspect = 0, True, frame.is_corrupt
 
     def warnings(self, *, at_end: bool, total: float | None, cut_off: bool) -> list[str]:
         """What to tell the user, once reading is over.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zhanr.batch.pool import each
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.datasets import Dataset, FeatureStore, Track
 from zhanr.errors import AudioError, DatasetError
@@ -31,17 +31,16 @@ def extract_dataset(
     failures: list[AudioError] = []
     tracks: list[Track] = []
     pictures: list[NDArray[np.uint8]] = []
-    with ThreadPoolExecutor(jobs) as pool:
-        work = partial(_excerpt_or_error, features=features, windows=windows)
-        results = zip(dataset.tracks, pool.map(work, dataset.tracks), strict=True)
-        for done, (track, result) in enumerate(results, start=1):
-            if progress:
-                progress(done, len(dataset.tracks))
-            if isinstance(result, AudioError):
-                failures.append(result)
-            else:
-                tracks.append(track)
-                pictures.append(result)
+    work = partial(_excerpt_or_error, features=features, windows=windows)
+    results = each(work, dataset.tracks, jobs=jobs, lost=lambda track: AudioError(track.path, "its decoder crashed"))
+    for done, (track, result) in enumerate(zip(dataset.tracks, results, strict=True), start=1):
+        if progress:
+            progress(done, len(dataset.tracks))
+        if isinstance(result, AudioError):
+            failures.append(result)
+        else:
+            tracks.append(track)
+            pictures.append(result)
     if not tracks:
         raise DatasetError(dataset.name, "not one of its tracks could be read")
     return _store(tracks, pictures, features, windows.segment_frames), failures
@@ -65,4 +64,5 @@ def _store(tracks: list[Track], pictures: list[NDArray[np.uint8]], features: Fea
         labels=np.array([t.genre for t in tracks]),
         features=features,
         n_frames=np.array([p.shape[1] for p in pictures]),
+        artists=np.array([t.artist or "" for t in tracks]),
     )

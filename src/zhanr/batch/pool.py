@@ -29,6 +29,7 @@ def each(function: Callable[[T], R], items: Sequence[T], *, jobs: int, lost: Cal
     lost
         Gives the result for an item on which the worker process died, even alone in one of its own.
     """
+    jobs = min(jobs, len(items))
     if jobs <= 1:
         yield from map(function, items)
         return

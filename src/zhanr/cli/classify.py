@@ -19,6 +19,7 @@ from zhanr.errors import AudioError
 if TYPE_CHECKING:
     from zhanr.classifier import Classifier, Prediction
 
+MAX_COLUMN = 56  # a longer path pushes the rest of its line aside
 COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green", "white")
 
 
@@ -47,7 +48,8 @@ def classify(
     if not files:
         output.fail("no audio files found in " + ", ".join(map(str, paths)))
         raise typer.Exit(1)
-    show = _printer(classifier, top, timeline=timeline, as_json=as_json, as_csv=as_csv)
+    column = min(MAX_COLUMN, max(len(str(file)) for file in files))
+    show = _printer(classifier, top, column, timeline=timeline, as_json=as_json, as_csv=as_csv)
     results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
     failed = 0
     with output.progress("classifying") as tell:
@@ -60,7 +62,7 @@ def classify(
 
 
 def _printer(
-    classifier: Classifier, top: int | None, *, timeline: bool, as_json: bool, as_csv: bool
+    classifier: Classifier, top: int | None, column: int, *, timeline: bool, as_json: bool, as_csv: bool
 ) -> Callable[[Prediction | AudioError], bool]:
     """Choose how results are printed; the function returned says whether the result was a failure."""
     if as_json:
@@ -69,7 +71,7 @@ def _printer(
         _print_csv_row(_csv_columns(classifier.labels))
         return lambda result: _print_csv(result, classifier.labels)
     console = Console(highlight=False)
-    return lambda result: _print_text(console, result, top or 3, classifier.labels, timeline=timeline)
+    return lambda result: _print_text(console, result, top or 3, column, classifier.labels, timeline=timeline)
 
 
 def _print_json(result: Prediction | AudioError, top: int | None, *, timeline: bool) -> bool:
@@ -115,14 +117,20 @@ def _print_csv_row(values: Iterable[Any]) -> None:
 
 
 def _print_text(
-    console: Console, result: Prediction | AudioError, top: int, labels: tuple[str, ...], *, timeline: bool
+    console: Console,
+    result: Prediction | AudioError,
+    top: int,
+    column: int,
+    labels: tuple[str, ...],
+    *,
+    timeline: bool,
 ) -> bool:
     if isinstance(result, AudioError):
         output.fail(f"{'failed':<{_width(labels)}}        {result.path}: {result.reason}")
         return True
     for warning in result.warnings:
         output.warn(f"{result.path}: {warning}")
-    console.print(_song_line(result, top, labels), soft_wrap=True)
+    console.print(_song_line(result, top, column, labels), soft_wrap=True)
     if timeline:
         console.print(_timeline_line(result, labels, console.width))
     return False
@@ -132,14 +140,14 @@ def _width(labels: tuple[str, ...]) -> int:
     return max(len("not sure"), *map(len, labels))
 
 
-def _song_line(result: Prediction, top: int, labels: tuple[str, ...]) -> Text:
+def _song_line(result: Prediction, top: int, column: int, labels: tuple[str, ...]) -> Text:
     """Genre, probability, a bar of ten, the file, and what else it might be."""
     line = Text()
     line.append(f"{result.genre or 'not sure':<{_width(labels)}} ", style=_style(result.genre, labels))
     filled = round(10 * result.confidence)
     line.append(f"{result.confidence:>4.0%} ")
     line.append("█" * filled, style=_style(result.best, labels)).append("░" * (10 - filled) + "  ", style="dim")
-    line.append(result.path)
+    line.append(f"{result.path:<{column}}")
     first = 0 if result.genre is None else 1  # the first genre is not said yet where the answer is "not sure"
     others = list(result.probabilities.items())[first:top]
     if others:

@@ -25,7 +25,7 @@ def check(
     from zhanr.batch.check import check_dataset
     from zhanr.datasets import open_dataset
 
-    dataset = open_dataset(directory)
+    dataset = open_dataset(directory, strict=False)
     with output.progress("checking") as tell:
         report = check_dataset(dataset, jobs=jobs or output.default_jobs(), progress=tell)
     if as_json:

@@ -14,7 +14,7 @@ from zhanr.errors import DatasetError
 __all__ = ["Dataset", "FeatureStore", "Split", "Track", "folder", "gtzan", "manifest", "open_dataset", "splits"]
 
 
-def open_dataset(path: str | os.PathLike[str]) -> Dataset:
+def open_dataset(path: str | os.PathLike[str], *, strict: bool = True) -> Dataset:
     """List the tracks of a data set without decoding them.
 
     Parameters
@@ -22,6 +22,9 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     path
         A folder with one folder per genre (GTZAN in its published layout is one, also when its parent is given),
         or a CSV manifest with the columns ``file,genre[,artist,split]``.
+    strict
+        False also lists what nothing can be learned from: files in no genre folder (their genre is ""), and data
+        sets of which no file can be used at all. It is for checking.
 
     Returns
     -------
@@ -35,9 +38,9 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     """
     path = Path(path)
     if path.is_dir():
-        dataset = folder.read(path)
+        dataset = folder.read(path, strict=strict)
     elif path.is_file():
-        dataset = manifest.read(path)
+        dataset = manifest.read(path, strict=strict)
     else:
         raise DatasetError(path, "there is no such file or folder")
     return gtzan.recognise(dataset)

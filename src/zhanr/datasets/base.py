@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import unicodedata
 from collections import Counter
@@ -60,17 +59,6 @@ class Dataset:
             if track.split:
                 parts.setdefault(track.split, []).append(track.name)
         return {part: tuple(names) for part, names in parts.items()}
-
-    def require_genres(self, least: int = 2) -> None:
-        """Raise a `DatasetError` where there are fewer genres than training needs."""
-        if len(self.genres) < least:
-            found = ", ".join(self.genres) or "none"
-            raise DatasetError(self.name, f"training needs at least {least} genres, and this data set has: {found}")
-
-    def without(self, names: Sequence[str]) -> Dataset:
-        """The same data set with some tracks left out."""
-        out = set(names)
-        return dataclasses.replace(self, tracks=tuple(t for t in self.tracks if t.name not in out))
 
 
 def clean_text(text: str) -> str:

@@ -14,8 +14,8 @@ WRAPPERS = frozenset({"genres", "genres_original", "audio", "data"})
 """Folders that hold the genres rather than being one: GTZAN's two published layouts, and the usual names."""
 
 
-def read(root: Path) -> Dataset:
-    """List a folder-per-genre tree; `DatasetError` where it holds no audio or no genre folders."""
+def read(root: Path, *, strict: bool = True) -> Dataset:
+    """List a folder-per-genre tree; `DatasetError` where it holds no audio, or `strict` and no genre folders."""
     problems: list[DatasetError] = []
 
     def failed(error: OSError) -> None:
@@ -25,10 +25,10 @@ def read(root: Path) -> Dataset:
     if not files:
         raise DatasetError(root, _nothing_here(problems))
     top = genre_root(root, files)
-    tracks = _tracks(top, files, problems)
-    if not tracks and all(file.parent == top for file in files):
+    tracks = _tracks(top, files, problems, strict)
+    if strict and not tracks and all(file.parent == top for file in files):
         raise DatasetError(root, "the audio files are not in one folder per genre (or use a CSV manifest: file,genre)")
-    if not tracks:
+    if strict and not tracks:
         raise DatasetError(root, f"no file in it can be used; for one, {problems[-1]}")
     problems += _empty_genres(top, files)
     return Dataset(top.resolve().name, tuple(tracks), tuple(problems))
@@ -58,17 +58,18 @@ def genre_root(root: Path, files: list[Path]) -> Path:
     return root
 
 
-def _tracks(top: Path, files: list[Path], problems: list[DatasetError]) -> list[Track]:
+def _tracks(top: Path, files: list[Path], problems: list[DatasetError], strict: bool) -> list[Track]:
     kept = []
     for file in files:
-        reason = "the file is in no genre folder" if file.parent == top else file_problem(file)
+        homeless = strict and file.parent == top
+        reason = "the file is in no genre folder" if homeless else file_problem(file)
         if reason:
             problems.append(DatasetError(file, reason))
         else:
             kept.append(file)
     stems = [clean_text(file.stem) for file in kept]
     paths = [clean_text(file.relative_to(top).as_posix()) for file in kept]
-    genres = [clean_text(file.relative_to(top).parts[0]) for file in kept]
+    genres = ["" if file.parent == top else clean_text(file.relative_to(top).parts[0]) for file in kept]
     names = unique_names(stems, paths)
     return [Track(name, file, genre) for name, file, genre in zip(names, kept, genres, strict=True)]
 

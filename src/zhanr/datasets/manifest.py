@@ -20,7 +20,7 @@ PARTS = {"val": "valid", "validation": "valid", "dev": "valid", "training": "tra
 Row = dict[str, str]
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, *, strict: bool = True) -> Dataset:
     """List the tracks of a manifest; a row that can't be used is a problem that names its line."""
     rows, problems = _rows(path)
     wanted: list[str] = []
@@ -35,7 +35,7 @@ def read(path: Path) -> Dataset:
             continue
         tracks.append(track)
         wanted.append(_given_name(row) or clean_text(Path(row["file"]).stem))
-    if not tracks:
+    if strict and not tracks:
         what = f"no row of it can be used; for one, {problems[0].reason}" if problems else "it has a header but no rows"
         raise DatasetError(path, what)
     names = unique_names(wanted, [track.name for track in tracks])

@@ -23,6 +23,7 @@ from zhanr.errors import ConfigError, DatasetError
 Split = dict[str, tuple[str, ...]]
 """The track names of each part: ``{"train": (...), "valid": (...), "test": (...)}``."""
 
+Parts = Mapping[str, Sequence[str]]
 Numbers = NDArray[np.float64]
 
 
@@ -112,7 +113,7 @@ def kfold(
 
 
 def overlaps(
-    split: Split, *, artists: Mapping[str, str] | None = None, contents: Mapping[str, str] | None = None
+    split: Parts, *, artists: Mapping[str, str] | None = None, contents: Mapping[str, str] | None = None
 ) -> tuple[Overlap, ...]:
     """What the parts of a split share that they should not; empty for a clean split."""
     sharing: list[tuple[Literal["track", "artist", "audio"], Mapping[str, str]]] = [
@@ -130,7 +131,7 @@ def overlaps(
     return tuple(found)
 
 
-def check(split: Split, *, artists: Mapping[str, str] | None = None, contents: Mapping[str, str] | None = None) -> None:
+def check(split: Parts, *, artists: Mapping[str, str] | None = None, contents: Mapping[str, str] | None = None) -> None:
     """Raise a `DatasetError` that names the tracks where parts share a track, an artist or identical audio.
 
     Parameters
@@ -151,7 +152,7 @@ def check(split: Split, *, artists: Mapping[str, str] | None = None, contents: M
         raise DatasetError("split", "; ".join(map(str, found)))
 
 
-def counts(split: Split, names: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, int]]:
+def counts(split: Parts, names: Sequence[str], labels: Sequence[str]) -> dict[str, dict[str, int]]:
     """How many tracks of each genre are in each part: part -> genre -> number."""
     genre = dict(zip(names, labels, strict=True))
     return {part: dict(sorted(Counter(genre[n] for n in members).items())) for part, members in split.items()}

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr.config import FeatureConfig
+from zhanr.datasets import gtzan
 from zhanr.errors import ConfigError, DatasetError
 
 REQUIRED = ("x", "names", "labels", "features")
@@ -78,10 +79,12 @@ class FeatureStore:
 
     @property
     def artist_of(self) -> dict[str, str]:
-        """The artist by track name, of those tracks whose artist is known."""
-        if self.artists is None:
-            return {}
-        return {n: a for n, a in zip(self.names.tolist(), self.artists.tolist(), strict=True) if a}
+        """The artist by track name, where known: from `artists`, or without it from GTZAN's index if this is GTZAN."""
+        rows = zip(self.names.tolist(), self.labels.tolist(), strict=True)
+        if self.artists is not None:
+            return {n: a for (n, _), a in zip(rows, self.artists.tolist(), strict=True) if a}
+        known = gtzan.artists()
+        return {n: known[n] for n, label in rows if n in known and gtzan.is_excerpt(n, label)}
 
     def picture(self, index: int) -> NDArray[np.float32]:
         """The features of one track, float32 (n_bins, n_frames[index]) in 0..1, without padding."""
@@ -244,7 +247,7 @@ def _write(file: Any, arrays: dict[str, NDArray[Any]]) -> None:
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(values), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(values, order="C"), allow_pickle=False)
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:

@@ -106,6 +106,8 @@ class TrainingConfig(Config):
       validation, or with the highest song-level accuracy (of several, the one with the lowest nll).
     - `device`: "auto" takes a GPU where there is one. `threads`: 0 leaves that to torch; a result is repeatable to the
       last bit on one kind of machine with one number of threads.
+    - `precision`: "bfloat16" computes training steps in half the time on processors that know it; weights, validation
+      and the model file are float32 in any case.
     """
 
     epochs: int = 100
@@ -120,6 +122,7 @@ class TrainingConfig(Config):
     aggregation: Aggregation = "mean_log_probability"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
         least = {"epochs": 1, "batch_size": 2, "crops": 1, "seed": 0, "patience": 0, "threads": 0, "clip_norm": 0}

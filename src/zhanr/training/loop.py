@@ -159,8 +159,11 @@ class Trainer:
 
     def _loss(self, x: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy with smoothed genres, plus the distance to the teacher where there is one."""
-        logits, guess = self.student(x)
+        half = self.config.training.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            logits, guess = self.student(x)
         genres, teacher = targets[:, : len(self.data.labels)], targets[:, len(self.data.labels) :]
+        logits, guess = logits.float(), None if guess is None else guess.float()
         loss = functional.cross_entropy(logits, genres, label_smoothing=self.config.training.label_smoothing)
         self._sums.loss += loss.item() * len(x)
         self._sums.correct += (logits.argmax(dim=1) == genres.argmax(dim=1)).sum().item()

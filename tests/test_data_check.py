@@ -1,0 +1,290 @@
+"""What `zhanr data check` finds: unusable files, clipping, and the same recording twice however it was changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audio_files import FORMATS, Samples, encode
+from zhanr.audio import load
+from zhanr.batch import check as check_module
+from zhanr.batch.check import CheckReport, check_dataset
+from zhanr.batch.fingerprint import (
+    HOP,
+    MOST_ERRORS,
+    SAMPLE_RATE,
+    Fingerprint,
+    Fingerprinter,
+    compare,
+    find_matches,
+    fingerprint,
+)
+from zhanr.batch.pool import each
+from zhanr.datasets import open_dataset
+from zhanr.errors import DatasetError
+
+RATE = 44100
+
+
+def song(seed: int, seconds: float = 6.0, rate: int = RATE) -> Samples:
+    """Notes with overtones at random pitches and times over soft noise, (n, 1); another seed, another song."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * rate)) / rate
+    y = 0.003 * rng.standard_normal(len(t))
+    for start in np.arange(0, seconds, 0.15):
+        part = slice(int(start * rate), int((start + rng.uniform(0.2, 0.5)) * rate))
+        since = t[part] - start
+        for pitch in rng.uniform(150, 900, 2):
+            y[part] += sum(np.sin(2 * np.pi * pitch * k * since) / k for k in range(1, 6)) * np.exp(-4 * since)
+    made: Samples = (0.4 * y / np.abs(y).max()).astype(np.float32)[:, None]
+    return made
+
+
+def write(path: Path, y: Samples, name: str = "wav-s16") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encode(y, FORMATS[name]))
+    return path
+
+
+def found(report: CheckReport) -> set[tuple[str, ...]]:
+    return {(f.kind, *(p.name for p in f.paths)) for f in report.findings}
+
+
+def check(folder: Path, jobs: int = 1) -> CheckReport:
+    return check_dataset(open_dataset(folder, strict=False), jobs=jobs)
+
+
+@pytest.fixture(scope="module")
+def troubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set with one of everything."""
+    root = tmp_path_factory.mktemp("troubled")
+    write(root / "rock" / "fine.flac", song(1), "flac")
+    write(root / "rock" / "also fine.mp3", song(2), "mp3")
+    write(root / "rock" / "silent.wav", np.zeros((2 * RATE, 1), np.float32))
+    write(root / "rock" / "short.wav", song(3, 0.5))
+    write(root / "rock" / "clipped.wav", np.clip(8 * song(4), -1, 1))
+    write(root / "rock" / "original.wav", song(5))
+    write(root / "pop" / "copy.flac", song(5), "flac")
+    write(root / "pop" / "quieter.m4a", 0.3 * song(2), "aac")
+    (root / "pop" / "text.mp3").write_text("these are words and no music " * 99)
+    (root / "pop" / "empty.ogg").write_bytes(b"")
+    whole = write(root / "pop" / "cut.wav", song(6)).read_bytes()
+    (root / "pop" / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    return root
+
+
+@pytest.fixture(scope="module")
+def report(troubled: Path) -> CheckReport:
+    return check(troubled)
+
+
+def test_each_kind_of_trouble_is_found_and_nothing_else(report: CheckReport) -> None:
+    assert found(report) == {
+        ("unreadable", "text.mp3"),
+        ("unreadable", "empty.ogg"),
+        ("unreadable", "cut.wav"),
+        ("silent", "silent.wav"),
+        ("too short", "short.wav"),
+        ("clipped", "clipped.wav"),
+        ("duplicate", "copy.flac", "original.wav"),
+        ("near-duplicate", "quieter.m4a", "also fine.mp3"),
+    }
+    assert report.n_files == 11
+    assert report.counts == dict(zip(check_module.KINDS, (3, 1, 1, 1, 1, 1), strict=True))
+    details = {f.paths[0].name: f.detail for f in report.findings}
+    assert "their labels differ: pop, rock" in details["copy.flac"]
+    assert "their labels differ: pop, rock" in details["quieter.m4a"]
+    assert "only in part" in details["cut.wav"]
+    assert details["empty.ogg"] == "the file is empty"
+
+
+def test_several_processes_find_the_same(troubled: Path, report: CheckReport) -> None:
+    told: list[tuple[int, int]] = []
+    dataset = open_dataset(troubled)
+    again = check_dataset(dataset, jobs=2, progress=lambda done, total: told.append((done, total)))
+    assert again.to_dict() == report.to_dict()
+    assert told == [(i, 10) for i in range(1, 11)]
+
+
+def test_the_report_is_json_and_one_line(report: CheckReport) -> None:
+    again = json.loads(json.dumps(report.to_dict()))
+    assert again["counts"]["duplicate"] == 1
+    assert again["findings"][0]["kind"] == "unreadable"
+    assert Path(again["findings"][0]["paths"][0]).exists()
+    assert "11 files checked, 3 unreadable, 1 silent" in report.summary()
+
+
+def test_a_clean_folder_without_genres(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", song(1))
+    write(tmp_path / "b.wav", song(2))
+    report = check(tmp_path)
+    assert report.findings == ()
+    assert "2 files checked, nothing found" in report.summary()
+
+
+def test_rows_of_a_manifest_are_findings_too(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", song(1))
+    (tmp_path / "list.csv").write_text("file,genre\na.wav,rock\ngone.wav,pop\na.wav,pop\n")
+    report = check_dataset(open_dataset(tmp_path / "list.csv"))
+    assert found(report) == {("unreadable", "gone.wav"), ("unreadable", "list.csv")}
+    assert any("line 4 repeats" in f.detail for f in report.findings)
+
+
+def test_repetitions_across_a_split_say_so(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", song(1))
+    write(tmp_path / "b.flac", song(1), "flac")
+    (tmp_path / "list.csv").write_text("file,genre,split\na.wav,rock,train\nb.flac,rock,test\n")
+    (finding,) = check_dataset(open_dataset(tmp_path / "list.csv")).findings
+    assert finding.detail.endswith("they are in different parts of the split: test, train")
+
+
+def test_whatever_the_decoder_throws_is_one_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __init__(self, *_: object, **__: object) -> None:
+            raise RuntimeError("no such luck")
+
+    write(tmp_path / "a.wav", song(1))
+    monkeypatch.setattr(check_module, "AudioReader", Broken)
+    (finding,) = check(tmp_path).findings
+    assert (finding.kind, finding.detail) == ("unreadable", "the decoder failed (RuntimeError: no such luck)")
+
+
+def test_overlapping_excerpts_are_found_with_their_offset(tmp_path: Path) -> None:
+    y = song(7, 10.0)
+    write(tmp_path / "first.wav", y[: 6 * RATE])
+    write(tmp_path / "second.mp3", y[4 * RATE :], "mp3")
+    write(tmp_path / "apart.wav", y[6 * RATE + RATE // 2 :])
+    report = check(tmp_path)
+    assert ("near-duplicate", "first.wav", "second.mp3") in found(report)
+    assert ("near-duplicate", "apart.wav", "first.wav") not in found(report)
+    (finding,) = [f for f in report.findings if f.paths[0].name == "first.wav"]
+    assert "begins 4.0 s into the first" in finding.detail
+
+
+@pytest.mark.parametrize("name", ["mp3", "vorbis", "opus", "aac", "wma", "wav-mulaw", "wav-u8"])
+def test_a_recording_is_found_through_every_codec(name: str) -> None:
+    fmt = FORMATS[name]
+    stereo = np.repeat(0.25 * resampled(song(8), fmt.rate), 2, axis=1)
+    changed = load(encode(stereo, fmt), sample_rate=SAMPLE_RATE).samples
+    original = load(encode(song(8), FORMATS["wav-f32"]), sample_rate=SAMPLE_RATE).samples
+    (match,) = find_matches([fingerprint(original), fingerprint(changed)])
+    assert match.error_rate < 0.15
+    assert abs(match.offset) < 0.1
+
+
+def resampled(y: Samples, rate: int) -> Samples:
+    at = np.arange(0, len(y) - 1, RATE / rate)
+    made: Samples = np.interp(at, np.arange(len(y)), y[:, 0]).astype(np.float32)[:, None]
+    return made
+
+
+def test_different_songs_do_not_match() -> None:
+    prints = [fingerprint(song(seed, rate=SAMPLE_RATE)[:, 0]) for seed in range(12)]
+    assert find_matches(prints) == []
+
+
+def test_music_of_exact_loops_is_found() -> None:
+    loop = song(9, 0.5, SAMPLE_RATE)[:, 0]
+    a = fingerprint(np.tile(loop, 60))
+    b = fingerprint(np.tile(loop, 60)[3000:] * np.float32(0.5))
+    assert len(find_matches([a, b])) == 1
+
+
+def test_silence_has_no_fingerprint_to_share() -> None:
+    quiet = np.zeros(5 * SAMPLE_RATE, np.float32)
+    a, b = (np.concatenate([song(s, 3, SAMPLE_RATE)[:, 0], quiet]) for s in (1, 2))
+    assert find_matches([fingerprint(x) for x in (a, b, quiet, quiet)]) == []
+    assert not fingerprint(quiet).loud.any()
+
+
+def test_fingerprints_of_nothing() -> None:
+    nothing = fingerprint(np.zeros(0, np.float32))
+    short = fingerprint(song(1, 0.3, SAMPLE_RATE)[:, 0])
+    assert len(nothing.words) == len(short.words) == 0
+    assert find_matches([]) == find_matches([nothing]) == find_matches([nothing, short]) == []
+
+
+def test_the_fingerprint_does_not_depend_on_the_blocks() -> None:
+    y = song(1, 4, SAMPLE_RATE)[:, 0]
+    printer = Fingerprinter()
+    for block in np.split(y, [10, 5000, 13193, 60000]):
+        printer.add(block)
+    np.testing.assert_array_equal(printer.finish().words, fingerprint(y).words)
+
+
+def test_error_rate_of_known_words() -> None:
+    words = np.arange(1000, dtype=np.uint32)
+    loud = np.ones(1000, np.bool_)
+    a, b = Fingerprint(words, loud), Fingerprint(words[100:] ^ np.uint32(0b1111), loud[100:])
+    assert compare(a, b, 100) == (4 / 32, 900 * HOP / SAMPLE_RATE)
+    assert compare(a, b, 2000) is None
+    assert compare(a, b, 950) is None  # less than a second
+
+
+def test_memory_does_not_grow_with_the_length() -> None:
+    block = song(1, 6, SAMPLE_RATE)[:, 0]
+    printer = Fingerprinter()
+    printer.add(block)
+    tracemalloc.start()
+    for _ in range(10):
+        printer.add(block)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 200_000  # one minute: 5168 frames of a word and an energy
+
+
+# processes
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def dies_on_three(x: int) -> int:
+    if x == 3:
+        os._exit(9)
+    return x * x
+
+
+def raises_on_three(x: int) -> int:
+    if x == 3:
+        raise DatasetError("three", "not this one")
+    return x
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_come_in_order(jobs: int) -> None:
+    assert list(each(square, range(9), jobs=jobs, lost=lambda x: -x)) == [x * x for x in range(9)]
+    assert list(each(square, [], jobs=jobs, lost=lambda x: -x)) == []
+
+
+def test_a_process_that_dies_loses_one_item() -> None:
+    assert list(each(dies_on_three, range(7), jobs=2, lost=lambda x: -x)) == [0, 1, 4, -3, 16, 25, 36]
+
+
+def test_errors_of_a_worker_are_raised_as_they_are() -> None:
+    with pytest.raises(DatasetError, match="three: not this one"):
+        list(each(raises_on_three, range(5), jobs=2, lost=lambda x: -x))
+
+
+# real music
+
+
+def test_real_songs_are_told_apart_and_recognised(shared: Path) -> None:
+    """The whole of it was measured once (see `MOST_ERRORS`); this is a sample of each kind, to notice a change."""
+    files = sorted((shared / "gtzan" / "audio").glob("*/*.ogg"))[::25]
+    waves = [load(file, sample_rate=SAMPLE_RATE).samples for file in files]
+    prints = [fingerprint(y) for y in waves]
+    assert find_matches(prints, most_errors=MOST_ERRORS + 0.05) == []
+    changed = [load(encode(resampled_up(y), FORMATS["mp3"]), sample_rate=SAMPLE_RATE).samples for y in waves[::4]]
+    matches = find_matches([*prints, *(fingerprint(y[4000:] * np.float32(0.2)) for y in changed)])
+    assert [(m.first, m.second) for m in matches] == [(4 * i, len(prints) + i) for i in range(len(changed))]
+
+
+def resampled_up(y: Samples) -> Samples:
+    return np.repeat(y, 2)[:, None]
