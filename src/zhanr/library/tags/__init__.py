@@ -1,6 +1,6 @@
 """The genre in the files themselves: read, planned, written with care, and taken back.
 
-Parts: `formats` (which tag a file has) over `id3`, `ape`, `vorbis` (the tags) and `stream`, `flac`, `ogg`, `mp4`, `asf`,
+Parts: `formats` (which tag is it?) over `id3`, `ape`, `vorbis` (the tags) and `stream`, `flac`, `ogg`, `mp4`, `asf`,
 `riff` (the files that hold them), all of which say what they want changed as `edits`; `verify` (is it still the same
 song?); `policy` (what should be written), `plan` (a list that a person reads and edits), `apply`, `journal`, `undo`.
 """

@@ -67,12 +67,19 @@ def edits_for(file: BinaryIO, path: str | os.PathLike[str], genres: tuple[str, .
     """The changes that give a file these genres. Raises `TagError`."""
     tags = read_tags(file, path)
     try:
-        checked = tuple(checked_genre(g) for g in genres)
-        if not checked:
-            raise ValueError("no genre is given")
-        return changes(file, ordered(tags.edits(checked), file.seek(0, os.SEEK_END)))
+        return changes(file, ordered(tags.edits(genres), file.seek(0, os.SEEK_END)))
     except (ValueError, struct.error, IndexError) as error:
         raise TagError(path, str(error)) from error
+
+
+def checked_genres(genres: tuple[str, ...], path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The genres as they may be written to a file. Raises `TagError` where there is none, or no tag can hold one."""
+    try:
+        if genres:
+            return tuple(checked_genre(g) for g in genres)
+    except ValueError as error:
+        raise TagError(path, str(error)) from error
+    raise TagError(path, "no genre is given")
 
 
 def checked_genre(genre: str) -> str:
