@@ -161,17 +161,14 @@ def _from_library(
     from zhanr.library.tags.policy import Answer
 
     folders = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - Path.absolute keeps ".."
-    checked = False
     with Library.open(library, create=False, readonly=True) as opened:
+        rules.check_labels({label: None for song in opened.songs() for label in song.probabilities})
         for song in opened.songs(where):
             if folders and not any(str(song.path) == f or song.path.is_relative_to(f) for f in folders):
                 continue
             if song.error and not song.correction:
                 yield TagError(song.path, song.error)
                 continue
-            if song.probabilities and not checked:
-                rules.check_labels(song.probabilities)
-                checked = True
             problem = _stale(song)
             yield problem or (song.path, Answer(song.probabilities, song.genre, song.reason, song.correction))
 
@@ -282,7 +279,7 @@ def apply_plan(
             bad = _run(apply(rows, opened, options), len(rows), as_json=as_json)
             if as_json:
                 output.json_line({"journal": str(opened.path), "written": len(opened.entries), "bad": bad})
-            else:
+            elif opened.entries:
                 _print(f"To take it back: zhanr tag undo {opened.path}")
     if bad:
         raise typer.Exit(1)

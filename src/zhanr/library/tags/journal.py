@@ -154,8 +154,11 @@ class Journal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file."""
+        """Close the file; a journal of nothing is removed."""
         self.close()
+        if not self.entries:
+            with suppress(OSError):
+                self.path.unlink()
 
 
 def _next(file: BinaryIO) -> Entry | dict[str, Any] | None:
@@ -213,7 +216,7 @@ def find(what: str, folder: Path | None = None) -> list[Journal]:
         return [Journal.read(path)]
     known = list(_readable(sorted(folder.glob(f"*{_SUFFIX}"), reverse=True)))
     if what == "last" and not path.exists():
-        found = next(([j] for j in known if not j.undone and j.entries), [])
+        found = next(([j] for j in known if not j.undone), [])
     else:
         found = [j for j in known if j.plan == path.absolute()]
     if not found:

@@ -102,17 +102,13 @@ def decide(policy: Policy, old: tuple[str, ...], answer: Answer) -> Decision:
     if doubt := _doubt(policy, answer):
         return Decision(genres, False, doubt)
     if not new:
-        return Decision((), False, f"the rules leave no genre to write for {_label(answer)}")
+        return Decision((), False, f"the rules allow no genre: not {answer.correction or answer.genre}")
     if policy.mode == "empty" and kept:
         return Decision(genres, False, "it has a genre already")
     if {genre_key(g) for g in genres} == {genre_key(g) for g in old}:
         return Decision(old, False, "it says so already")
     why = "it had no genre" if not kept else ("added to the old one" if policy.mode == "add" else "in place of the old")
     return Decision(genres, True, f"your correction, {why}" if answer.correction else why)
-
-
-def _label(answer: Answer) -> str:
-    return answer.correction or answer.genre or "it"
 
 
 def _doubt(policy: Policy, answer: Answer) -> str | None:
@@ -123,7 +119,7 @@ def _doubt(policy: Policy, answer: Answer) -> str | None:
         return answer.reason or "not sure"
     confidence, limit = answer.probabilities.get(answer.genre, 0.0), policy.limit(answer.genre)
     if confidence < limit:
-        return f"{confidence:.0%} for {answer.genre} is below the threshold of {limit:.0%}"
+        return f"below the threshold: {confidence:.0%} for {answer.genre}, which needs {limit:.0%}"
     return None
 
 

@@ -11,7 +11,6 @@ from zhanr.errors import TagError
 from zhanr.library.tags import disk
 from zhanr.library.tags.apply import Outcome, write_spliced
 from zhanr.library.tags.edits import ordered
-from zhanr.library.tags.formats import read_tags
 from zhanr.library.tags.journal import Entry, Journal
 
 
@@ -51,11 +50,9 @@ def _outcome(path: Path, entries: list[Entry], *, dry_run: bool) -> Outcome:
             found |= now.sha256 == entry.old.sha256
         if not found:
             raise TagError(path, "it was changed after zhanr wrote it, so it is left as it is")
-        with path.open("rb") as file:
-            genres = read_tags(file, path).genres
         if not restored:
-            return Outcome(path, "done", genres, genres, "it is its old self already")
-        return Outcome(path, "would be restored" if dry_run else "restored", genres)
+            return Outcome(path, "done", reason="it is its old self already")
+        return Outcome(path, "would be restored" if dry_run else "restored")
     except TagError as error:
         return Outcome(path, "refused", reason=error.reason)
     except OSError as error:
