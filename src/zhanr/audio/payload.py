@@ -53,7 +53,8 @@ class _Packets(Container):
                 continue
             except (OSError, ValueError) as error:
                 raise AudioError(self.source.label, f"the file can't be read ({error})") from error
-            hashes[packet.stream_index].update(packet)
+            if packet.stream_index in hashes:  # a stream may also begin in the middle of a file
+                hashes[packet.stream_index].update(packet)
         return hashlib.sha256(b"".join(hashes[i].digest() for i in sorted(hashes))).hexdigest()
 
 

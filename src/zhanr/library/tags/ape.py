@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+from zhanr.library.tags.id3 import id3v1_frames
+
 _MARK = b"APETAGEX"
 _HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29
 _KIND = 0b110  # of an item: 0 is text
@@ -62,6 +64,15 @@ class Ape:
         frame = struct.pack("<8s3I", _MARK, self.version, len(body) + 32, len(items))
         footer = frame + struct.pack("<I8x", flags)
         return (frame + struct.pack("<I8x", flags | _IS_HEADER) if self.header else b"") + body + footer
+
+
+_ID3V1 = {"TIT2": b"Title", "TPE1": b"Artist", "TALB": b"Album", "TDRC": b"Year", "COMM": b"Comment", "TRCK": b"Track"}
+
+
+def from_id3v1(tag: bytes) -> Ape:
+    """A new tag that says what an ID3v1 tag says: programs no longer look at that once there is an APEv2 tag."""
+    frames = {name[:4]: frame for name, frame in id3v1_frames(tag).items()}
+    return Ape(tuple((0, key, str(frames[name]).encode()) for name, key in _ID3V1.items() if name in frames))
 
 
 def _is_genre(key: bytes) -> bool:

@@ -25,7 +25,7 @@ _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _SIGNS: tuple[tuple[str, int, bytes, Reader], ...] = (
     ("FLAC", 0, b"fLaC", flac_tags),
     ("Ogg", 0, b"OggS", ogg_tags),
-    ("MP4", 4, b"ftyp", mp4_tags),
+    *(("MP4", 4, atom, mp4_tags) for atom in (b"ftyp", b"moov", b"mdat", b"wide")),
     ("WAV", 8, b"WAVE", riff_tags),
     ("AIFF", 8, b"AIFF", riff_tags),
     ("AIFF", 8, b"AIFC", riff_tags),
@@ -34,6 +34,7 @@ _SIGNS: tuple[tuple[str, int, bytes, Reader], ...] = (
     ("Monkey's Audio", 0, b"MAC ", ape_tags),
     ("Musepack", 0, b"MP+", ape_tags),
     ("Musepack", 0, b"MPCK", ape_tags),
+    ("TAK", 0, b"tBaK", ape_tags),
     ("TTA", 0, b"TTA1", id3_tags),
 )
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, cast
 
-from mutagen.id3 import ID3, TCON
+from mutagen.id3 import ID3, TCON, ParseID3v1
 
 _PADDING = 1024
 _ID = {2: re.compile(rb"[A-Z0-9]{3}"), 3: re.compile(rb"[A-Z0-9]{4}"), 4: re.compile(rb"[A-Z0-9]{4}")}
@@ -48,7 +48,8 @@ class Id3:
             body = body[:-10]
         if flags & _UNSYNCHRONISED and version < 4:
             body = body.replace(b"\xff\x00", b"\xff")
-        if flags & _EXTENDED and version > 2:  # an optional checksum and size of padding, untrue after a change
+        if flags & _EXTENDED and version > 2 and not _ID[version].fullmatch(body[:4]):  # some set the flag in vain
+            # an optional checksum and the size of the padding, which would be untrue after a change
             size = _from_syncsafe(body[:4]) if version == 4 else int.from_bytes(body[:4], "big") + 4
             body = body[size:]
         walks = [(s, *_walk(body, version, s)) for s in ((True, False) if version == 4 else (False,))]
@@ -143,11 +144,27 @@ def _from_syncsafe(data: bytes) -> int:
 
 def id3v1_genre(tag: bytes) -> str | None:
     """The genre of the 128 bytes of an ID3v1 tag."""
-    names = TCON.GENRES
-    return names[tag[127]] if tag[127] < len(names) else None
+    return TCON.GENRES[tag[127]] if tag[127] < len(TCON.GENRES) else None
 
 
 def id3v1_number(genre: str) -> int:
     """The number of a genre in ID3v1; 255, "none", for one that has no number."""
     names = [name.casefold() for name in TCON.GENRES]
     return names.index(genre.casefold()) if genre.casefold() in names else 255
+
+
+def id3v1_frames(tag: bytes) -> dict[str, Any]:
+    """What an ID3v1 tag says, as frames of ID3v2.4 by their names."""
+    return {str(name): frame for name, frame in (ParseID3v1(tag) or {}).items()}
+
+
+def from_id3v1(tag: bytes) -> Id3:
+    """A new tag that says what an ID3v1 tag says: programs no longer look at that once there is an ID3v2 tag."""
+    made, buffer = cast(Any, ID3)(), io.BytesIO()
+    for frame in id3v1_frames(tag).values():
+        made.add(frame)
+    if not made:
+        return Id3(4, ())
+    made.save(buffer, v1=0, padding=lambda _: 0)
+    parsed = Id3.parse(buffer.getvalue())
+    return Id3(4, parsed.frames)

@@ -7,13 +7,13 @@ they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import BinaryIO
 
 from zhanr.audio.payload import trailing_tag
+from zhanr.library.tags import ape, id3
 from zhanr.library.tags.ape import Ape
 from zhanr.library.tags.edits import Edit, Tags, read_at
-from zhanr.library.tags.id3 import Id3, id3_length, id3v1_genre, id3v1_number, new_tag
+from zhanr.library.tags.id3 import Id3, id3_length, id3v1_number
 
 _Found = tuple[int, int, "Id3 | Ape"]
 
@@ -67,29 +67,19 @@ def _tags(file: BinaryIO, size: int, own: type[Id3] | type[Ape]) -> Tags:
     end, last, id3v1 = trailing(file, begin, size)
     main, rest = (first, last) if own is Id3 else (last, first)
     old_v1 = read_at(file, id3v1, 128) if id3v1 is not None else b""
+    if not main:
+        place = 0 if own is Id3 else end
+        main = [(place, place, (id3.from_id3v1 if own is Id3 else ape.from_id3v1)(old_v1))]
 
     def edits(genres: tuple[str, ...]) -> list[Edit]:
-        place = main[0][0] if main else (0 if own is Id3 else end)
-        stop = main[0][1] if main else place
-        make: Callable[[tuple[str, ...]], bytes] = main[0][2].with_genres if main else _new(own)
-        result = [Edit(place, stop, make(genres)), *secondary([*main[1:], *rest], genres)]
+        start, stop, tag = main[0]
+        result = [Edit(start, stop, tag.with_genres(genres)), *secondary([*main[1:], *rest], genres)]
         if id3v1 is not None:
             result.append(Edit(id3v1 + 127, id3v1 + 128, bytes([id3v1_number(genres[0])])))
         return result
 
     genres = next((tag.genres for _, _, tag in [*main, *rest] if tag.genres), ())
-    if not genres and not main and not rest and old_v1:
-        genres = tuple(filter(None, [id3v1_genre(old_v1)]))
     others = (*(item for _, _, tag in [*main, *rest] for item in tag.others()), old_v1[:127])
-    return Tags(_kind(main, own), genres, edits, others)
-
-
-def _new(own: type[Id3] | type[Ape]) -> Callable[[tuple[str, ...]], bytes]:
-    return new_tag if own is Id3 else Ape().with_genres
-
-
-def _kind(main: list[_Found], own: type[Id3] | type[Ape]) -> str:
-    if own is Ape:
-        return "APEv2"
-    tag = main[0][2] if main else None
-    return f"ID3v2.{tag.version if isinstance(tag, Id3) else 4}"
+    tag = main[0][2]
+    kind = f"ID3v2.{tag.version}" if isinstance(tag, Id3) else "APEv2"
+    return Tags(kind, genres, edits, others)

@@ -19,6 +19,7 @@ from mutagen.id3 import ID3, ID3NoHeaderError
 from mutagen.monkeysaudio import MonkeysAudio
 from mutagen.mp4 import MP4
 from mutagen.musepack import Musepack
+from mutagen.tak import TAK
 from mutagen.wave import WAVE
 from mutagen.wavpack import WavPack
 
@@ -39,6 +40,7 @@ _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
     "WavPack": WavPack,
     "Monkey's Audio": MonkeysAudio,
     "Musepack": Musepack,
+    "TAK": TAK,
 }
 
 
@@ -128,7 +130,7 @@ def _items(file: BinaryIO, kind: str) -> Iterator[tuple[str, Any]]:
     if kind == "FLAC":
         yield from ((f"block {b.code}", b.write()) for b in opened.metadata_blocks if b.code not in (1, 4))
     if kind == "MP4" and opened.chapters is not None:
-        yield "chapters", [repr(chapter) for chapter in opened.chapters]
+        yield "chapters", [(chapter.start, chapter.title) for chapter in opened.chapters]
     if isinstance(opened.tags, ID3):
         yield from _frames(opened.tags)
     elif isinstance(opened.tags, list):  # Vorbis comments, ASF
