@@ -30,12 +30,14 @@ class Tags:
 
     `kind` names the tag for people ("ID3v2.3"). `genres` are those of the tag that programs look at first. `edits`
     gives the changes of the file for other genres. `others` is everything else that stands in the tags, as stored.
+    `hidden` says that FFmpeg doesn't look at that tag, because of another one behind it.
     """
 
     kind: str
     genres: tuple[str, ...]
     edits: Callable[[tuple[str, ...]], list[Edit]]
     others: tuple[object, ...] = ()
+    hidden: bool = False
 
 
 def ordered(edits: Iterable[Edit], size: int) -> tuple[Edit, ...]:

@@ -18,7 +18,7 @@ from zhanr.library.tags.id3 import id3_length
 from zhanr.library.tags.mp4 import mp4_tags
 from zhanr.library.tags.ogg import ogg_tags
 from zhanr.library.tags.riff import riff_tags
-from zhanr.library.tags.stream import ape_tags, id3_tags
+from zhanr.library.tags.stream import ape_tags, id3_tags, tta_tags
 
 Reader = Callable[[BinaryIO, int], Tags]
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -35,7 +35,7 @@ _SIGNS: tuple[tuple[str, int, bytes, Reader], ...] = (
     ("Musepack", 0, b"MP+", ape_tags),
     ("Musepack", 0, b"MPCK", ape_tags),
     ("TAK", 0, b"tBaK", ape_tags),
-    ("TTA", 0, b"TTA1", id3_tags),
+    ("TTA", 0, b"TTA1", tta_tags),
 )
 
 

@@ -14,6 +14,8 @@ from typing import Any, cast
 from mutagen.id3 import ID3, TCON, ParseID3v1
 
 _PADDING = 1024
+ID3V1_COMMENT = "COMM:ID3v1 Comment:eng"
+"""How mutagen calls the comment of an ID3v1 tag."""
 _ID = {2: re.compile(rb"[A-Z0-9]{3}"), 3: re.compile(rb"[A-Z0-9]{4}"), 4: re.compile(rb"[A-Z0-9]{4}")}
 _GENRE = {2: b"TCO", 3: b"TCON", 4: b"TCON"}
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
@@ -162,6 +164,8 @@ def from_id3v1(tag: bytes) -> Id3:
     """A new tag that says what an ID3v1 tag says: programs no longer look at that once there is an ID3v2 tag."""
     made, buffer = cast(Any, ID3)(), io.BytesIO()
     for frame in id3v1_frames(tag).values():
+        if frame.HashKey == ID3V1_COMMENT:
+            frame.desc = ""
         made.add(frame)
     if not made:
         return Id3(4, ())

@@ -119,8 +119,12 @@ def _exchange(file: BinaryIO, size: int, pages: list[Page], packet: bytes, after
     first = next(i for i, segment in enumerate(old) if segment < 255)
     lacing = b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) + old[first + 1 :]
     new = _paginate(pages, lacing, packet + after)
-    edits = [Edit(page.start, page.stop, b"") for page in pages]
-    edits[0] = replace(edits[0], new=b"".join(new))
+    edits = [Edit(pages[0].start, pages[0].stop, b"".join(new))]
+    for page in pages[1:]:
+        if page.start == edits[-1].stop:
+            edits[-1] = replace(edits[-1], stop=page.stop)
+        else:  # pages of another stream stand between them
+            edits.append(Edit(page.start, page.stop, b""))
     if shift := len(new) - len(pages):
         edits += _renumber(file, size, pages[-1], shift)
     return edits

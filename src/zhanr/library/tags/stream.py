@@ -23,6 +23,11 @@ def id3_tags(file: BinaryIO, size: int) -> Tags:
     return _tags(file, size, Id3)
 
 
+def tta_tags(file: BinaryIO, size: int) -> Tags:
+    """The tags of a TTA file: some programs look at its ID3v2 tag first, some at its APEv2 tag."""
+    return _tags(file, size, Id3, both=True)
+
+
 def ape_tags(file: BinaryIO, size: int) -> Tags:
     """The tags of a file whose own kind is APEv2."""
     return _tags(file, size, Ape)
@@ -56,12 +61,12 @@ def trailing(file: BinaryIO, begin: int, size: int) -> tuple[int, list[_Found], 
     return end, found, id3v1
 
 
-def secondary(found: list[_Found], genres: tuple[str, ...]) -> list[Edit]:
-    """The edits of the tags that hold a genre already."""
-    return [Edit(start, stop, tag.with_genres(genres)) for start, stop, tag in found if tag.genres]
+def secondary(found: list[_Found], genres: tuple[str, ...], *, always: bool = False) -> list[Edit]:
+    """The edits of the tags that hold a genre already, or of all."""
+    return [Edit(start, stop, tag.with_genres(genres)) for start, stop, tag in found if tag.genres or always]
 
 
-def _tags(file: BinaryIO, size: int, own: type[Id3] | type[Ape]) -> Tags:
+def _tags(file: BinaryIO, size: int, own: type[Id3] | type[Ape], *, both: bool = False) -> Tags:
     first = leading(file, size)
     begin = first[-1][1] if first else 0
     end, last, id3v1 = trailing(file, begin, size)
@@ -73,7 +78,7 @@ def _tags(file: BinaryIO, size: int, own: type[Id3] | type[Ape]) -> Tags:
 
     def edits(genres: tuple[str, ...]) -> list[Edit]:
         start, stop, tag = main[0]
-        result = [Edit(start, stop, tag.with_genres(genres)), *secondary([*main[1:], *rest], genres)]
+        result = [Edit(start, stop, tag.with_genres(genres)), *secondary([*main[1:], *rest], genres, always=both)]
         if id3v1 is not None:
             result.append(Edit(id3v1 + 127, id3v1 + 128, bytes([id3v1_number(genres[0])])))
         return result
@@ -82,4 +87,4 @@ def _tags(file: BinaryIO, size: int, own: type[Id3] | type[Ape]) -> Tags:
     others = (*(item for _, _, tag in [*main, *rest] for item in tag.others()), old_v1[:127])
     tag = main[0][2]
     kind = f"ID3v2.{tag.version}" if isinstance(tag, Id3) else "APEv2"
-    return Tags(kind, genres, edits, others)
+    return Tags(kind, genres, edits, others, hidden=own is Ape and id3v1 is not None)

@@ -28,6 +28,7 @@ from zhanr.audio.payload import payload_sha256
 from zhanr.errors import AudioError, TagError
 from zhanr.library.tags.edits import Tags
 from zhanr.library.tags.formats import kind_of_file, read_tags
+from zhanr.library.tags.id3 import ID3V1_COMMENT
 
 _GENRE_KEYS = frozenset({"tcon", "tco", "genre", "\xa9gen", "gnre", "wm/genre"})
 _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
@@ -85,7 +86,7 @@ def difference(old: Facts, new: Facts, genres: tuple[str, ...]) -> str | None:
     wanted = "; ".join(genres)
     if new.own.genres != genres or new.mutagen_genres != genres:
         return f"this kind of tag can't hold the genre {wanted!r}: it would be read as {_said(new)!r}"
-    if not _agrees(new.ffmpeg.genre, genres):
+    if not _agrees(new.ffmpeg.genre, genres) and not (new.own.hidden and new.ffmpeg.genre is None):
         return f"FFmpeg would not read the genre {wanted!r}, but {new.ffmpeg.genre!r}"
     return None
 
@@ -112,7 +113,8 @@ def _by_mutagen(file: BinaryIO) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         if key.lower() in _GENRE_KEYS:
             genres += _texts(value)
         else:
-            others.setdefault(key, []).append(hashlib.sha256(repr(value).encode(errors="replace")).hexdigest())
+            digest = hashlib.sha256(repr(value).encode(errors="replace")).hexdigest()
+            others[key] = sorted({*others.get(key, ()), digest})
     return others, tuple(dict.fromkeys(genres))
 
 
@@ -147,5 +149,8 @@ def _id3(file: BinaryIO) -> Iterator[tuple[str, Any]]:
 
 
 def _frames(tags: Any) -> Iterator[tuple[str, Any]]:
-    yield from ((frame.HashKey, frame) for frame in tags.values())
+    for frame in tags.values():
+        if frame.HashKey == ID3V1_COMMENT:
+            frame.desc = ""  # as it is called in a tag that is made of it
+        yield frame.HashKey, frame
     yield from (("unknown frame", frame) for frame in tags.unknown_frames)
