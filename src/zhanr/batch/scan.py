@@ -100,10 +100,11 @@ class Scan:
         self._jobs, self._limit, self._again, self._limits = jobs, limit, again, limits
         self._progress: Progress = progress or (lambda *_: None)
         self._twins: dict[Path, Song] = {}
+        self._begin = 0.0
 
     def run(self, roots: Iterable[str | os.PathLike[str]]) -> Summary:
         """Scan. An interruption is passed on; what was done until then is kept."""
-        begin = time.monotonic()
+        self._begin, begin = time.time(), time.monotonic()
         with tempfile.TemporaryFile("w+", encoding="ascii") as work:  # flat memory, however much there is to do
             try:
                 self._look([os.path.abspath(root) for root in roots], work)  # noqa: PTH100
@@ -246,6 +247,7 @@ class Scan:
         for twin in presence.twins(self.library, song.content_hash or ""):
             if _is_gone(twin.path):
                 presence.move(self.library, twin, str(song.path))
+                self.summary.missing -= (twin.missing_since or 0) >= self._begin
                 return True
         return False
 

@@ -119,7 +119,7 @@ def _text(token: str, column: str, operator: str, options: list[str]) -> tuple[s
     if options == [""]:  # artist= finds the songs that have none
         return f"(nullif({column}, '') IS NULL)", []
     function = {"=": "zhanr_same", "~": "zhanr_contains"}[operator]
-    return "(" + " OR ".join([f"{function}({column}, ?)"] * len(options)) + ")", [fold(o) for o in options]
+    return "(" + " OR ".join([f"{function}({column}, ?)"] * len(options)) + ")", [_bound(fold(o)) for o in options]
 
 
 def _number(token: str, field: str, operator: str, options: list[str]) -> tuple[str, list[Any]]:
@@ -180,12 +180,20 @@ def fold(value: Any) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def _same(value: Any, wanted: str) -> bool:
-    return value is not None and fold(value) == wanted
+def _bound(text: str) -> bytes:
+    """A text for SQLite, which takes no halves of a file name that is not Unicode."""
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
 
 
-def _contains(value: Any, wanted: str) -> bool:
-    return value is not None and wanted in fold(value)
+def _same(value: Any, wanted: bytes) -> bool:
+    return value is not None and fold(value) == os.fsdecode(wanted)
+
+
+def _contains(value: Any, wanted: bytes) -> bool:
+    return value is not None and os.fsdecode(wanted) in fold(value)
 
 
 FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {"zhanr_same": _same, "zhanr_contains": _contains}

@@ -271,7 +271,7 @@ class Library:
         if song is None:
             raise LibraryError(os.fspath(path), "this song is not in the library; scan its folder first")
         with self.transaction():
-            self.db.execute("UPDATE song SET correction = ? WHERE id = ?", (genre, song.id))
+            self.db.execute("UPDATE song SET correction = ? WHERE id = ?", (genre and _clean(genre), song.id))
         return self.song(path) or song
 
 
@@ -288,7 +288,12 @@ def _to_row(song: Song) -> dict[str, Any]:
     values["probabilities"] = json.dumps(song.probabilities, ensure_ascii=False)
     values["warnings"] = json.dumps(song.warnings, ensure_ascii=False)
     values["scanned_at"] = song.scanned_at or time.time()
-    return values
+    return {name: _clean(v) if isinstance(v, str) else v for name, v in values.items()}
+
+
+def _clean(text: str) -> str:
+    """The text without what is no Unicode (a message may quote a file name)."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _to_song(row: tuple[Any, ...]) -> Song:
