@@ -488,7 +488,7 @@ def test_labels_of_files(tmp_path: Path) -> None:
 
     said = {"genre": "Nu Jazz", "artist": "Ж", "album": "An album", "title": "A title"}
     expected = {"tag_genre": "Nu Jazz", "artist": "Ж", "album": "An album", "title": "A title"}
-    for name in ("mp3", "flac", "vorbis", "opus", "aac", "wma"):
+    for name in ("mp3", "flac", "vorbis", "opus", "aac", "wma", "wav-s16", "mka-flac", "wavpack"):
         fmt = FORMATS[name]
         path = tmp_path / f"{name}.{fmt.suffix}"
         path.write_bytes(encode(music(1.0, fmt.rate), fmt, metadata=said))
