@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
-from zhanr.cli import classify, data, evaluate, library, model, scan, tag, train
+from zhanr.cli import classify, data, evaluate, library, model, scan, similar, tag, train
 from zhanr.errors import ZhanrError
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ def _options(
 
 app.command("classify")(classify.classify)
 app.command("scan")(scan.scan)
+app.command("similar")(similar.similar)
+library.app.command("duplicates")(similar.duplicates)
 app.command("extract")(data.extract)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
