@@ -7,7 +7,6 @@ import errno
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tag_files import SONGS, UNPLAYABLE, ape_tag, id3_tag, id3v1, song, sound
+from tiny import LABELS, tiny_model
 from zhanr.audio import load
 from zhanr.audio.metadata import read_metadata
 from zhanr.audio.payload import payload_sha256
@@ -548,6 +548,8 @@ def _unprivileged() -> Iterator[None]:
 @contextlib.contextmanager
 def _longest_file(size: int) -> Iterator[None]:
     """The system refuses to let any file grow beyond a size."""
+    import resource
+
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
     try:
@@ -910,6 +912,41 @@ def test_wrong_rules_are_told_before_anything_is_read(library: Path, tmp_path: P
     assert library.is_dir()
     assert zhanr("plan", "-o", tmp_path / "plan.csv", *wrong, code=1).stderr.startswith("zhanr: ")
     assert not (tmp_path / "plan.csv").exists()
+
+
+def test_from_the_files_where_there_is_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHANR_LIBRARY", str(tmp_path / "library.sqlite"))
+    music, model = tmp_path / "music", tiny_model(tmp_path / "tiny.onnx")
+    music.mkdir()
+    paths = [put(music, n) for n in ("mp3", "flac-bare")]
+    (music / "empty.ogg").touch()
+    made = tmp_path / "plan.csv"
+    options = ("--model", model, "--policy", "add", "--threshold", "0", "--case", "upper")
+    assert "empty" in zhanr("plan", music, "-o", made, *options, code=1).stderr
+    rows = {r.path: r for r in read_plan(made)}
+    assert list(rows) == sorted(paths)
+    assert rows[paths[0]].genres[0] == "Old Genre"
+    assert {r.genres[-1] for r in rows.values()} <= {label.upper() for label in LABELS}
+    assert "NOTHING WAS WRITTEN" in zhanr("apply", made).stderr
+    assert "To take it back" in zhanr("apply", made, "--write").stdout
+    assert "2 done" in zhanr("apply", made, "--write").stdout
+    assert [read_genres(p) for p in paths] == [rows[p].genres for p in paths]
+    assert "2 restored" in zhanr("undo", made).stdout
+    assert read_genres(paths[0]) == ("Old Genre",)
+
+
+def test_a_journal_never_replaces_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.undo").write_text("mine", encoding="utf-8")
+    with pytest.raises(PlanError, match="already"):
+        Journal.create(tmp_path / "mine.undo", None, [])
+    assert (tmp_path / "mine.undo").read_text(encoding="utf-8") == "mine"
+
+
+def test_no_room_for_the_journal(tmp_path: Path) -> None:
+    path = put(tmp_path)
+    with _longest_file(0), pytest.raises(PlanError, match="journal can't be begun"):
+        Journal.create(tmp_path / "j.undo", None, [tmp_path])
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_genres_are_compared_by_their_letters() -> None:

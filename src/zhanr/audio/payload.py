@@ -16,18 +16,19 @@ _MAX_DEMUX_ERRORS = 20
 _CHUNKED = (b"RIFF", b"RF64", b"FORM", b"OggS", b"\x1aE\xdf\xa3")  # these say themselves where their sound ends
 
 
-def payload_sha256(source: Source) -> str:
+def payload_sha256(source: Source, *, sound_only: bool = True) -> str:
     """SHA-256 over the packets of all sound in a file, undecoded: 64 hexadecimal digits.
 
     Tags, covers, padding and the order of a file's parts don't count, so that a file keeps its hash when it is
     re-tagged, renamed or (for MP4) re-arranged; the smallest change of the sound gives another one. Each audio stream
-    is hashed by itself and the hashes are hashed in the order of the streams. Raises `AudioError`.
+    is hashed by itself and the hashes are hashed in the order of the streams. Without `sound_only`, so are films,
+    subtitles and all else that a file holds. Raises `AudioError`.
     """
     file = _Untagged(source)
     try:
         container = _Packets(file)
         try:
-            return container.sha256()
+            return container.sha256(sound_only=sound_only)
         finally:
             container.close()
     finally:
@@ -37,8 +38,8 @@ def payload_sha256(source: Source) -> str:
 class _Packets(Container):
     """The packets of an open file as they are stored."""
 
-    def sha256(self) -> str:
-        streams = self._av.streams.audio
+    def sha256(self, *, sound_only: bool) -> str:
+        streams = self._av.streams.audio if sound_only else tuple(self._av.streams)
         hashes = {stream.index: hashlib.sha256() for stream in streams}
         failures = 0
         packets = self._av.demux(*streams)

@@ -193,6 +193,11 @@ def copy_attributes(source: Path, status: os.stat_result, target: Path, *, mtime
             with contextlib.suppress(OSError):
                 os.chown(target, -1, status.st_gid)
     shutil.copystat(source, target)
+    if sys.platform == "darwin":  # Finder's tags and the access list, of which Python's own functions know nothing
+        import ctypes
+
+        acl_and_attributes = 1 << 0 | 1 << 2
+        ctypes.CDLL(None).copyfile(os.fsencode(source), os.fsencode(target), None, acl_and_attributes)
     now = time.time_ns()
     os.utime(target, ns=(status.st_atime_ns, now if mtime_ns is None else mtime_ns))
     return owned

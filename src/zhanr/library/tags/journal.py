@@ -83,8 +83,11 @@ class Journal:
             lock(journal._file)
             journal._write(json.dumps(head).encode() + b"\n")
             sync_folder(path.parent)
+        except FileExistsError as error:
+            raise PlanError(path, "there is a file of this name already; choose another one for the journal") from error
         except OSError as error:
-            journal.close()
+            if journal._file is not None:
+                journal.__exit__()
             raise PlanError(path, f"the journal can't be begun: {why(error)}") from error
         return journal
 

@@ -62,7 +62,7 @@ def facts(path: Path, *, suffix: str) -> Facts:
         with path.open("rb") as file:
             own = read_tags(file, path)
             others, genres = _by_mutagen(file)
-        return Facts(payload_sha256(path), own, read_metadata(path, suffix=suffix), others, genres)
+        return Facts(payload_sha256(path, sound_only=False), own, read_metadata(path, suffix=suffix), others, genres)
     except AudioError as error:
         raise TagError(path, error.reason) from error
     except OSError as error:
