@@ -259,6 +259,14 @@ def test_walking(folder: Path) -> None:
     assert not listings[2].complete
 
 
+def test_a_folder_is_known_by_its_own_path_and_not_by_a_link(folder: Path, tmp_path: Path) -> None:
+    write_song(folder / "z" / "x.flac", 7)
+    write_song(tmp_path / "outside" / "y.flac", 8)
+    (folder / "a").symlink_to(folder / "z", target_is_directory=True)
+    (folder / "b").symlink_to(tmp_path / "outside", target_is_directory=True)
+    assert [Path(x.folder).name for x in walk([folder])] == ["music", "z", "b"]
+
+
 def test_deep_and_wide(tmp_path: Path) -> None:
     deep = tmp_path
     for _ in range(500):  # deeper than a recursion may go in comfort

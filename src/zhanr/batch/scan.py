@@ -124,7 +124,7 @@ class Scan:
             for path, (size, mtime_ns) in listing.files.items():
                 reason = self._reason(known.get(path), size, mtime_ns)
                 if reason is not None:
-                    work.write(json.dumps([path, size, reason]) + "\n")
+                    work.write(json.dumps([path, size, mtime_ns, reason]) + "\n")
                     self.summary.left += 1
             self._note_returned(path for path in listing.files if path in known and known[path].missing)
             if listing.complete:
@@ -214,15 +214,8 @@ class Scan:
                 self._store_answer(task, result, twin)
 
     def _lost(self, task: Task, lost: Lost) -> Song:
-        status = task.path.stat() if task.path.exists() else None
-        known = status is not None and not lost.again
-        return Song(
-            task.path,
-            size=task.size,
-            mtime_ns=status.st_mtime_ns if status and known else AGAIN,
-            model_sha256=self._model,
-            error=lost.reason,
-        )
+        mtime_ns = AGAIN if lost.again else task.mtime_ns
+        return Song(task.path, task.size, mtime_ns, model_sha256=self._model, error=lost.reason)
 
     def _store_failure(self, song: Song) -> None:
         self.summary.failed += 1
@@ -255,8 +248,8 @@ class Scan:
 def _tasks(work: IO[str]) -> Iterator[Task]:
     work.seek(0)
     for line in work:
-        path, size, reason = json.loads(line)
-        yield Task(Path(path), size, reason)
+        path, size, mtime_ns, reason = json.loads(line)
+        yield Task(Path(path), size, mtime_ns, reason)
 
 
 def _is_gone(path: str | Path) -> bool:

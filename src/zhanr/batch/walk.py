@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -27,27 +28,35 @@ def walk(roots: Iterable[str | os.PathLike[str]]) -> Iterator[Listing]:
     """Yield a listing for every folder, those of the roots with all below them, in order of names.
 
     As in `zhanr.audio.find_audio`, hidden files and folders are left out, and each folder is visited once, which also
-    ends loops of symbolic links. Memory doesn't grow with the number of files, but for those of one folder.
+    ends loops of symbolic links. Links to folders come last, so that a folder is known by its own path if that is
+    below a root as well. Memory doesn't grow with the number of files, but for those of one folder.
     """
     visited: set[tuple[int, int] | str] = set()
+    links: deque[str] = deque()
     for root in roots:
         path = os.path.abspath(root)  # noqa: PTH100 - Path keeps ".."
-        if not os.path.isdir(path) and os.path.exists(path):  # noqa: PTH110, PTH112 - bytes-safe, and quick
+        if not os.path.isdir(path) and os.path.exists(path):  # noqa: PTH110, PTH112 - quick, and keeps odd names
             yield _single(path)
-            continue
-        waiting = [path]
-        while waiting:
-            folder = waiting.pop()
-            try:
-                if (key := _identity(folder)) in visited:
-                    continue
-                visited.add(key)
-                listing, inner = _list(folder)
-            except OSError as error:
-                yield Listing(folder, problems={folder: reason_of(error)}, complete=False)
+        else:
+            yield from _walk(path, visited, links)
+    while links:
+        yield from _walk(links.popleft(), visited, links)
+
+
+def _walk(root: str, visited: set[tuple[int, int] | str], links: deque[str]) -> Iterator[Listing]:
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            if (key := _identity(folder)) in visited:
                 continue
-            yield listing
-            waiting += reversed(inner)
+            listing, inner = _list(folder, links)
+            visited.add(key)
+        except OSError as error:
+            yield Listing(folder, problems={folder: reason_of(error)}, complete=False)
+            continue
+        yield listing
+        waiting += reversed(inner)
 
 
 def _single(path: str) -> Listing:
@@ -62,16 +71,17 @@ def _identity(folder: str) -> tuple[int, int] | str:
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
-def _list(folder: str) -> tuple[Listing, list[str]]:
-    """One folder's listing, and the folders in it."""
-    listing, inner = Listing(folder), []
+def _list(folder: str, links: deque[str]) -> tuple[Listing, list[str]]:
+    """One folder's listing, and the folders in it; links to folders are put to `links`."""
+    listing = Listing(folder)
+    inner: list[str] = []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             if entry.name.startswith("."):
                 continue
             try:
                 if entry.is_dir():
-                    inner.append(entry.path)
+                    (links if entry.is_symlink() else inner).append(entry.path)
                 elif is_audio_path(entry.name):
                     _take(listing, entry.path, entry.stat())
             except FileNotFoundError:

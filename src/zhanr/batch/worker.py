@@ -47,10 +47,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Task:
-    """A file to work on; its time limit follows from its `size` in bytes. `reason` is the caller's own note."""
+    """A file to work on; its time limit follows from its `size` in bytes. The rest is for the caller alone."""
 
     path: Path
     size: int = 0
+    mtime_ns: int = 0
     reason: str = ""
 
 
