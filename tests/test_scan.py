@@ -31,7 +31,6 @@ from zhanr.errors import ModelFileError, ZhanrError
 from zhanr.library import Library, Song
 
 KINDS = ("wav-s16", "flac", "mp3", "vorbis", "aac", "opus")
-POSIX_ROOT = os.name != "posix" or os.geteuid() == 0
 
 
 @pytest.fixture(scope="session")
@@ -204,12 +203,13 @@ def test_a_drive_that_is_gone_loses_nothing(folder: Path, library: Library, scan
     assert list(library.songs("error")) == []
 
 
-@pytest.mark.skipif(POSIX_ROOT, reason="root may read everything")
 def test_a_folder_that_can_t_be_listed(folder: Path, library: Library, scan: Scanner) -> None:
     write_song(folder / "sub" / "x" / "y.flac", 7)
     scan(folder)
     (folder / "sub").chmod(0)
     try:
+        if os.access(folder / "sub", os.R_OK):
+            pytest.skip("whoever runs this may read everything")
         _expect_unlistable(folder, library, scan)
     finally:
         (folder / "sub").chmod(0o755)
