@@ -31,6 +31,8 @@ def payload_sha256(source: Source, *, sound_only: bool = True) -> str:
             return container.sha256(sound_only=sound_only)
         finally:
             container.close()
+    except UnicodeDecodeError as error:  # PyAV, of a damaged name of a codec
+        raise AudioError(file.label, "the file is damaged: it does not say how its sound is stored") from error
     finally:
         file.close()
 

@@ -46,7 +46,7 @@ def read_tags(file: BinaryIO, path: str | os.PathLike[str]) -> Tags:
         return _reader(file, size)[1](file, size)
     except OSError as error:
         raise TagError(path, f"the file can't be read ({error.strerror or error})") from error
-    except (ValueError, struct.error, IndexError, MutagenError) as error:
+    except (ValueError, struct.error, IndexError, RecursionError, MutagenError) as error:
         raise TagError(path, str(error) or "its tags are damaged") from error
 
 

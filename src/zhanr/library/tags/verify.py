@@ -61,14 +61,12 @@ def facts(path: Path, *, suffix: str) -> Facts:
     try:
         with path.open("rb") as file:
             own = read_tags(file, path)
-            others, genres = _by_mutagen(file)
+            others, genres = _by_mutagen(file, path)
         return Facts(payload_sha256(path, sound_only=False), own, read_metadata(path, suffix=suffix), others, genres)
     except AudioError as error:
         raise TagError(path, error.reason) from error
     except OSError as error:
         raise TagError(path, f"the file can't be read ({error.strerror or error})") from error
-    except mutagen.MutagenError as error:
-        raise TagError(path, f"mutagen can't read its tags ({error})") from error
 
 
 def difference(old: Facts, new: Facts, genres: tuple[str, ...]) -> str | None:
@@ -105,11 +103,15 @@ def _names(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> str:
     return ", ".join(str(k if isinstance(k, str) else k[1]) for k in changed[:5])
 
 
-def _by_mutagen(file: BinaryIO) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """Everything but the genre as mutagen reads it, by name and in the order of the file; and the genres."""
+def _by_mutagen(file: BinaryIO, path: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+    """Everything but the genre as mutagen reads it, by name, as hashes; and the genres."""
     others: dict[str, list[str]] = {}
     genres: list[str] = []
-    for key, value in _items(file, kind_of_file(file)):
+    try:
+        items = list(_items(file, kind_of_file(file)))
+    except Exception as error:  # mutagen lets any error out of a damaged file
+        raise TagError(path, f"mutagen can't read its tags ({error})") from error
+    for key, value in items:
         if key.lower() in _GENRE_KEYS:
             genres += _texts(value)
         else:
