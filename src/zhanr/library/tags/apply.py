@@ -144,7 +144,7 @@ def _write(
 
 
 def write_spliced(file: BinaryIO, edits: tuple[Edit, ...], size: int, new: disk.Temporary) -> tuple[str, str]:
-    """Write the edited file down to the disk; the SHA-256 of what was read and of what was written."""
+    """Write the edited file; the SHA-256 of what was read and of what was written."""
     old_hash, new_hash = hashlib.sha256(), hashlib.sha256()
     try:
         for old_bytes, new_bytes in spliced(file, edits, size):
@@ -153,7 +153,7 @@ def write_spliced(file: BinaryIO, edits: tuple[Edit, ...], size: int, new: disk.
             new.file.write(new_bytes)
     except EOFError as error:
         raise TagError(new.path, str(error)) from error
-    new.sync()
+    new.file.flush()
     return old_hash.hexdigest(), new_hash.hexdigest()
 
 

@@ -23,6 +23,7 @@ from zhanr.errors import TagError
 _LEFTOVER = re.compile(r"\.zhanr-[0-9a-f]{16}\.tmp")
 _PATIENCE_SECONDS = 2.0  # how long Windows' virus scanners and indexers may hold a new file
 _SHARING = (5, 32, 33)  # Windows: access denied (also: open elsewhere), sharing violation, lock violation
+IN_USE = "another program has it open (or it is protected); close it there and try again"
 _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT if hasattr(errno, "EDQUOT") else -1: "the disk quota is used up",
@@ -68,12 +69,14 @@ class Check:
 def why(error: OSError) -> str:
     """Why writing failed, for a person."""
     if getattr(error, "winerror", None) in _SHARING:
-        return "another program has it open (or it is protected); close it there and try again"
+        return IN_USE
     return _REASONS.get(error.errno or 0) or f"it can't be written ({error.strerror or error})"
 
 
 def reading(error: OSError) -> str:
     """Why reading failed, for a person."""
+    if getattr(error, "winerror", None) in _SHARING[1:]:
+        return IN_USE
     if isinstance(error, PermissionError):
         return "reading it is not permitted"
     if isinstance(error, FileNotFoundError | NotADirectoryError):
