@@ -8,9 +8,11 @@ import random
 import struct
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import mutagen
+from hypothesis import strategies as st
 from mutagen import asf, id3
 from mutagen.aiff import AIFF
 from mutagen.apev2 import APEv2
@@ -19,6 +21,13 @@ from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 from mutagen.wave import WAVE
 
 from audio_files import FORMATS, encode, music
+from zhanr.library.tags import disk
+from zhanr.library.tags.apply import Options, Outcome, apply, folders
+from zhanr.library.tags.edits import spliced
+from zhanr.library.tags.formats import edits_for
+from zhanr.library.tags.journal import Journal
+from zhanr.library.tags.plan import Row
+from zhanr.library.tags.policy import Answer
 
 COVER = b"\x89PNG\r\n\x1a\n" + random.Random(0).randbytes(3000)
 _ID3: Any = id3.ID3
@@ -215,3 +224,42 @@ WITH_GENRE = {"mp3", "mp3-v2.3", "flac", "vorbis", "opus", "m4a", "wma", "wavpac
 def song(name: str) -> Made:
     """Suffix and bytes of a song."""
     return SONGS[name]()
+
+
+TEXT = st.text(min_size=1, max_size=60)
+ODD = st.sampled_from(
+    ["a/b", "a;b", "a\\b", "a,b", "(17)", "17", "RX", "жанр", "e\u0301", "😀", "Rock\\", "=1+1", "x" * 5000]
+)
+SURE = Answer({"jazz": 0.95, "blues": 0.04}, "jazz")
+
+
+def put(folder: Path, name: str = "mp3") -> Path:
+    suffix, data = song(name)
+    path = folder / f"{name}.{suffix}"
+    path.write_bytes(data)
+    return path
+
+
+def row(path: Path, *genres: str) -> Row:
+    return Row(path, genres or ("Jazz",), disk.Check.of(path))
+
+
+def write(rows: list[Row], journal: Path, **options: bool) -> list[Outcome]:
+    with Journal.create(journal, journal.with_suffix(".csv"), folders(rows)) as opened:
+        return list(apply(rows, opened, Options(**options)))
+
+
+def write_one(path: Path, *genres: str, **options: bool) -> Outcome:
+    (outcome,) = write([row(path, *genres)], path.parent / "journal.undo", **options)
+    return outcome
+
+
+def state(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Every file's bytes and time of change; the journals and plans of the tests apart."""
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix not in (".undo", ".csv"))
+    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
+
+
+def rewritten(data: bytes, genres: tuple[str, ...]) -> bytes:
+    file = io.BytesIO(data)
+    return b"".join(new for _, new in spliced(file, edits_for(file, "song", genres), len(data)))

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from zhanr.cli import output
-from zhanr.errors import FileError, PlanError, TagError
+from zhanr.errors import FileError, PlanError
 
 if TYPE_CHECKING:
-    from zhanr.library import Song
     from zhanr.library.tags.apply import Outcome
     from zhanr.library.tags.plan import Row
-    from zhanr.library.tags.policy import Answer, Policy
+    from zhanr.library.tags.policy import Policy
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -81,20 +79,21 @@ def make_plan(
 
     Exit code 0: the plan is written; 1: some file could not be looked at (the plan holds the others); 2: wrong usage.
     """
+    from zhanr.library.tags.answers import from_files, from_library
     from zhanr.library.tags.plan import plan, write_plan
 
     if target.exists() and not force:
         raise PlanError(target, "there is a plan already, which may have been edited; --force replaces it")
     rules = _policy(policy, threshold, names, whitelist, case, also, no_genre)
     if library is not None or where is not None or not paths:
-        songs = _from_library(library, where, paths or [], rules)
+        songs = from_library(library, rules, where=where, paths=paths or [])
     else:
-        songs = _from_files(paths, model, jobs or output.default_jobs(), rules)
+        songs = from_files(paths, rules, model=model, jobs=jobs or output.default_jobs())
     rows: list[Row] = []
     left: Counter[str] = Counter()
     failed = 0
     with output.progress("planning") as tell:
-        for result in _planned(songs, lambda found: plan(found, rules)):
+        for result in plan(songs, rules):
             tell(len(rows) + sum(left.values()) + failed, 0)
             if isinstance(result, FileError):
                 failed += 1
@@ -133,79 +132,6 @@ def _policy(
         also=also,
         no_genre=frozenset(map(genre_key, no_genre or [])),
     )
-
-
-def _from_files(
-    paths: list[Path], model: str | None, jobs: int, rules: Policy
-) -> Iterator[tuple[Path, Answer] | FileError]:
-    """Classify the files."""
-    from zhanr.audio import find_audio
-    from zhanr.classifier import Classifier
-    from zhanr.library.tags.policy import Answer
-
-    classifier = Classifier.load(model)
-    rules.check_labels(classifier.labels)
-    files = list(find_audio(paths))
-    for path, result in zip(files, classifier.predict_many(files, jobs=jobs), strict=True):
-        if isinstance(result, FileError):
-            yield result
-        else:
-            yield path, Answer(result.probabilities, result.genre, result.reason)
-
-
-def _from_library(
-    library: Path | None, where: str | None, paths: list[Path], rules: Policy
-) -> Iterator[tuple[Path, Answer] | FileError]:
-    """What the library says of its songs, as far as they still sound the same."""
-    from zhanr.library import Library
-    from zhanr.library.tags.policy import Answer
-
-    folders = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - Path.absolute keeps ".."
-    with Library.open(library, create=False, readonly=True) as opened:
-        rules.check_labels({label: None for song in opened.songs() for label in song.probabilities})
-        for song in opened.songs(where):
-            if folders and not any(str(song.path) == f or song.path.is_relative_to(f) for f in folders):
-                continue
-            if song.error and not song.correction:
-                yield TagError(song.path, song.error)
-                continue
-            problem = _stale(song)
-            yield problem or (song.path, Answer(song.probabilities, song.genre, song.reason, song.correction))
-
-
-def _stale(song: Song) -> TagError | None:
-    """Why the library's answer may not be this file's, or None. New tags alone don't matter."""
-    from zhanr.audio.payload import payload_sha256
-
-    try:
-        status = song.path.stat()
-        if (status.st_size, status.st_mtime_ns) == (song.size, song.mtime_ns):
-            return None
-        if song.content_hash is not None and payload_sha256(song.path) == song.content_hash:
-            return None
-    except FileError as error:
-        return TagError(song.path, error.reason)
-    except OSError as error:
-        return TagError(song.path, f"the file can't be read ({error.strerror})")
-    return TagError(song.path, "it was changed since it was scanned; scan it again")
-
-
-def _planned(songs: Iterable[tuple[Path, Answer] | FileError], plan: Any) -> Iterator[Row | FileError]:
-    """Plan song by song, so that errors come where they belong."""
-    errors: list[FileError] = []
-
-    def good() -> Iterator[tuple[Path, Answer]]:
-        for song in songs:
-            if isinstance(song, FileError):
-                errors.append(song)
-            else:
-                yield song
-
-    for result in plan(good()):
-        yield from errors
-        errors.clear()
-        yield result
-    yield from errors
 
 
 def _show_error(error: FileError, *, as_json: bool) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from zhanr.errors import PlanError, TagError
+from zhanr.errors import FileError, PlanError, TagError
 from zhanr.library.tags.disk import Check, real, temporary, why
 from zhanr.library.tags.formats import checked_genre, distinct, read_genres
 from zhanr.library.tags.policy import Answer, Policy, decide
@@ -55,10 +55,14 @@ class Row:
         }
 
 
-def plan(songs: Iterable[tuple[Path, Answer]], policy: Policy) -> Iterator[Row | TagError]:
-    """Decide on every song; a file that can't be read or written gives its error. Each file comes up once."""
+def plan(songs: Iterable[tuple[Path, Answer] | FileError], policy: Policy) -> Iterator[Row | FileError]:
+    """Decide on every song; one that can't be read or written gives its error. Each file comes up once."""
     seen: set[Path] = set()
-    for path, answer in songs:
+    for song in songs:
+        if isinstance(song, FileError):
+            yield song
+            continue
+        path, answer = song
         target = real(path)
         if target in seen:
             continue
