@@ -49,6 +49,8 @@ class Index:
         self.metric = metric
         self._center, self._basis = self._principal_components()
         self._table = self._make_table()
+        self._longest = float(self._table[:, -1].max())
+        self._lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), np.float32(1e-12))
 
     def search(self, vector: ArrayLike, n: int) -> tuple[Rows, Floats]:
         """The rows of the n nearest embeddings and their distances, the nearest first (equally near: by row).
@@ -65,12 +67,27 @@ class Index:
         half = 0.5 * float(moved @ moved)
         nearness = self._table @ np.concatenate([turned, np.array([rest, -1.0], np.float32)])
         # nearness - half >= -squared distance / 2, with equality where the rest of both points the same way
-        seeds = _largest(nearness, max(SEEDS, 2 * n))
-        worst = float(np.partition(self._squared(seeds, query), n - 1)[n - 1])
-        rows = np.flatnonzero(nearness >= half - 0.5 * worst - SLACK * max(half, worst, self._longest))
+        rows = self._candidates(nearness, query, half, n)
+        if len(rows) > max(CHUNK, len(self.matrix) // 50):  # these embeddings have no principal directions
+            rows = self._candidates(self._in_full(moved), query, half, n)
         squared = self._squared(rows, query)
         order = np.lexsort((rows, squared))[:n]
         return rows[order], self._distance(squared[order])
+
+    def _candidates(self, nearness: Floats, query: Floats, half: float, n: int) -> Rows:
+        """All rows that may be among the n nearest, given for each row how near it is at most."""
+        seeds = _largest(nearness, max(SEEDS, 2 * n))
+        worst = float(np.partition(self._squared(seeds, query), n - 1)[n - 1])
+        slack = SLACK * max(half, worst, self._longest)
+        return np.flatnonzero(nearness >= half - 0.5 * worst - slack)
+
+    def _in_full(self, moved: Floats) -> Floats:
+        """How near each row is, from all of its numbers: right but for rounding, and several times slower."""
+        products = self.matrix @ moved
+        if self.metric == "cosine":
+            products /= self._lengths
+        result: Floats = products - self._center @ moved - self._table[:, -1]
+        return result
 
     def _distance(self, squared: Floats) -> Floats:
         return 0.5 * squared if self.metric == "cosine" else np.sqrt(squared)
@@ -106,10 +123,9 @@ class Index:
             part = table[start : start + CHUNK]
             moved = self._scaled(self.matrix[start : start + CHUNK]) - self._center
             part[:, :width] = moved @ self._basis
-            part[:, width + 1] = 0.5 * np.einsum("ij,ij->i", moved, moved)
+            part[:, -1] = 0.5 * np.einsum("ij,ij->i", moved, moved)
             moved -= part[:, :width] @ self._basis.T
             part[:, width] = np.linalg.norm(moved, axis=1)
-        self._longest = float(table[:, -1].max())
         return table
 
 
@@ -151,12 +167,14 @@ class SimilarSongs:
         """How many songs can be found."""
         return len(self._ids)
 
-    def find(self, embedding: ArrayLike, n: int = 10, *, seed: Song | None = None) -> list[Hit]:
+    def find(self, embedding: ArrayLike | None, n: int = 10, *, seed: Song | None = None) -> list[Hit]:
         """The n songs nearest to an embedding (d,), the nearest first.
 
         The `seed` itself is left out, and so is every copy of a recording that is already there: a list of similar
         songs that holds the same sound twice helps nobody.
         """
+        if embedding is None:
+            raise ConfigError("this song has no embedding, because it could not be read; scan it again")
         hits: list[Hit] = []
         seen = {seed.content_hash or f"id {seed.id}"} if seed else set()
         asked, done = 2 * n + 8, 0
