@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -73,6 +76,18 @@ def test_a_genre_is_written_and_undone(tmp_path: Path, name: str, genres: tuple[
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
     assert [o.status for o in undo(Journal.read(tmp_path / "journal.undo"))] == ["restored"]
     assert state(tmp_path) == before
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs the program ffprobe")
+@pytest.mark.parametrize("name", [name for name in SONGS if name != "wavpack-id3v1"])
+def test_ffprobe_itself_reads_the_genre(tmp_path: Path, name: str) -> None:
+    path = put(tmp_path, name)
+    path.write_bytes(rewritten(path.read_bytes(), ("Čalgija & Jazz",)))
+    command = ["ffprobe", "-v", "error", "-show_entries", "format_tags:stream_tags", "-of", "json", str(path)]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    tags = [found["format"].get("tags", {}), *(stream.get("tags", {}) for stream in found["streams"])]
+    genres = [value for part in tags for key, value in part.items() if key.lower() == "genre"]
+    assert genres[0] == "Čalgija & Jazz"
 
 
 @pytest.mark.parametrize("name", ["mp3-v2.3", "mp3-v2.3-full", "mp3-v2.2", "mp3", "aac-id3"])
