@@ -338,7 +338,12 @@ def test_a_journal_torn_anywhere_is_read_up_to_there(tmp_path: Path) -> None:
     whole = (tmp_path / "j.undo").read_bytes()
     entries = Journal.read(tmp_path / "j.undo").entries
     assert len(entries) == 2
-    torn, first_end = tmp_path / "torn.undo", whole.rfind(b'{"path"')
+    torn = tmp_path / "torn.undo"
+    for at in range(0, whole.find(b"\n"), 5):
+        torn.write_bytes(whole[:at])
+        journal = Journal.read(torn)
+        assert (journal.entries, journal.undone, list(undo(journal))) == ([], True, [])
+    first_end = whole.rfind(b'{"path"')
     for at in range(whole.find(b"\n") + 1, len(whole), 7):
         torn.write_bytes(whole[:at])
         assert Journal.read(torn).entries == (entries[:1] if at >= first_end else [])

@@ -73,7 +73,7 @@ def a_folder(folder: Path) -> Path:
 
 def take_back(run: Run, journal: str) -> bool:
     """Undo, if there is a journal: none is left by a run that died before it began, or had nothing left to write."""
-    there = Path(journal).exists() and Path(journal).stat().st_size > 0
+    there = Path(journal).exists()
     if there:
         run(what="undo", journal=journal)
     return there

@@ -78,8 +78,20 @@ def test_a_genre_is_written_and_undone(tmp_path: Path, name: str, genres: tuple[
     assert state(tmp_path) == before
 
 
+def test_the_texts_of_a_wav_file_stay_and_an_odd_list_of_them_is_left_alone() -> None:
+    _, data = song("wav-info")
+    new = rewritten(data, ("A", "Bc"))
+    assert b"IGNR\x06\0\0\0A; Bc\0" in new
+    assert all(part in new for part in (b"INAM\x06\0\0\0Title\0", b"IART\x07\0\0\0Artist\0\0"))
+    assert int.from_bytes(new[4:8], "little") == len(new) - 8
+    odd = data.replace(b"Artist\0\0", b"Artist\0?")  # no padding: what follows can't be told
+    at = odd.find(b"IART") + 4
+    odd = odd[:at] + b"\x70" + odd[at + 1 :]
+    assert odd[odd.find(b"LIST") : odd.find(b"data")] in rewritten(odd, ("Jazz",))
+
+
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs the program ffprobe")
-@pytest.mark.parametrize("name", [name for name in SONGS if name != "wavpack-id3v1"])
+@pytest.mark.parametrize("name", [n for n in SONGS if n not in ("wavpack-id3v1", "mpc")])
 def test_ffprobe_itself_reads_the_genre(tmp_path: Path, name: str) -> None:
     path = put(tmp_path, name)
     path.write_bytes(rewritten(path.read_bytes(), ("Čalgija & Jazz",)))
@@ -103,7 +115,7 @@ def test_id3_keeps_its_version_and_every_other_frame_to_the_byte(name: str) -> N
 
 
 def test_padding_is_used_so_that_nothing_moves() -> None:
-    for name in ("mp3", "flac", "m4a", "wma", "wav", "aiff", "mp3-v2.3"):
+    for name in ("mp3", "flac", "m4a", "wma", "aiff", "mp3-v2.3"):
         _, data = song(name)
         assert len(rewritten(data, ("Drum and Bass",))) == len(data), name
 

@@ -26,6 +26,7 @@ from zhanr.library.tags.edits import Edit
 
 _FORMAT = 1
 _SUFFIX = ".undo"
+_BEGINNING = b'{"zhanr undo journal": '
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,10 @@ class Journal:
         """Read a journal up to where it was torn off, if it was. Raises `PlanError` where it isn't one."""
         try:
             with path.open("rb") as file:
-                head = json.loads(file.readline())
+                line = file.readline()
+                if not line.endswith(b"\n") and _BEGINNING.startswith(line[: len(_BEGINNING)]):
+                    return cls(path, undone=True)  # the run was killed before it began
+                head = json.loads(line)
                 if head["zhanr undo journal"] != _FORMAT:
                     raise PlanError(path, "this journal was written by a newer zhanr")
                 plan = None if head["plan"] is None else _unquoted(head["plan"])
@@ -120,6 +124,8 @@ class Journal:
 
     def mark_undone(self) -> None:
         """Remember that all of it was taken back. Raises `OSError`."""
+        if not self._end:
+            return
         with cast(BinaryIO, self.path.open("r+b", buffering=0)) as self._file:
             self._write(json.dumps({"undone": datetime.now().isoformat(timespec="seconds")}).encode() + b"\n")
 
