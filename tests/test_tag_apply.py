@@ -318,6 +318,20 @@ def test_a_file_that_was_changed_since_is_not_undone(tmp_path: Path) -> None:
     assert path.read_bytes() == data
 
 
+def test_what_could_not_be_undone_now_can_be_later(tmp_path: Path) -> None:
+    path = put(tmp_path)
+    before = state(tmp_path)
+    write_one(path)
+    path.chmod(0o444)
+    journal = Journal.read(tmp_path / "journal.undo")
+    assert [(o.status, o.reason) for o in undo(journal)] == [("failed", "it is write-protected")]
+    assert not Journal.read(journal.path).undone
+    path.chmod(0o644)
+    assert [o.status for o in undo(journal)] == ["restored"]
+    assert Journal.read(journal.path).undone
+    assert state(tmp_path) == before
+
+
 def test_a_trial_undo_changes_nothing_and_an_undo_can_be_repeated(tmp_path: Path) -> None:
     path = put(tmp_path)
     before = state(tmp_path)

@@ -42,8 +42,8 @@ def _outcome(path: Path, entries: list[Entry], *, dry_run: bool) -> Outcome:
         for entry in entries:
             now = disk.Check.of(path)
             if now.sha256 == entry.new_sha256:
-                if not dry_run:
-                    _restore(path, entry, now)
+                if not dry_run and (problem := _restore(path, entry, now)):
+                    return Outcome(path, "failed", reason=problem)
                 found = restored = True
                 if dry_run:
                     break
@@ -59,7 +59,16 @@ def _outcome(path: Path, entries: list[Entry], *, dry_run: bool) -> Outcome:
         return Outcome(path, "failed", reason=f"{disk.why(error)}; the file is as it was")
 
 
-def _restore(path: Path, entry: Entry, now: disk.Check) -> None:
+def _restore(path: Path, entry: Entry, now: disk.Check) -> str | None:
+    """Give a file its old bytes; or say why that can't be done now, and perhaps can be later."""
+    try:
+        _put_back(path, entry, now)
+    except TagError as error:
+        return error.reason
+    return None
+
+
+def _put_back(path: Path, entry: Entry, now: disk.Check) -> None:
     status = disk.checked_target(path, split_links=True)
     with disk.temporary(path) as new:
         with path.open("rb") as file:
