@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,11 +72,21 @@ def library(tmp_path: Path) -> Iterable[Library]:
 Scanner = Callable[..., Summary]
 
 
+class Inline(Pool[Any]):
+    """A pool that works in this process, which saves the time that another needs to start."""
+
+    def run(self, tasks: Iterator[Task], answer: Callable[[Task, str], bool]) -> Iterator[tuple[Task, Any]]:
+        work = self._start()
+        for task in tasks:
+            yield task, work(task.path, partial(answer, task))
+
+
 @pytest.fixture
-def scan(library: Library, model: Path) -> Scanner:
-    """Scan in this process, with workers in others."""
+def scan(library: Library, model: Path, monkeypatch: pytest.MonkeyPatch) -> Scanner:
+    """Scan into the library: with worker processes where `start` or `jobs` is given, else in this process."""
 
     def run(*folders: Path, model: Path = model, start: Any = None, **options: Any) -> Summary:
+        monkeypatch.setattr("zhanr.batch.scan.Pool", Pool if start or "jobs" in options else Inline)
         good, sha256 = analyser(model)
         start = partial(start, *good.args) if start is BadDecoder else start or good
         summary = Scan(library, start, sha256, **options).run(folders)
