@@ -34,6 +34,7 @@ HOMES = {
     "sqlite3": {"library"},
     "pyarrow": {"library.parquet"},
     "ray": {"batch.ray"},
+    "fsspec": {"batch.ray"},
 }
 STAGES = {"audio", "features", "windows", "aggregate", "models", "datasets"}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from zhanr.cli import output
+from zhanr.cli import cluster, output
 
 if TYPE_CHECKING:
     from zhanr.batch.scan import Summary
@@ -40,13 +40,24 @@ def scan(
         float, typer.Option("--time-limit", min=1, help="Seconds that a file may take; large files get more.")
     ] = 60,
     memory: Annotated[float, typer.Option("--memory-limit", min=0.1, help="Gigabytes that a file may take.")] = 2,
+    engine: cluster.EngineOption = cluster.Engine.local,
+    target: cluster.Target = None,
+    address: cluster.Address = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Classify the songs of folders that are new or changed, and keep the answers in the library.
 
     It may be stopped at any time, and goes on there the next time. Exit code 0: done (`zhanr library failures` shows
     the files that could not be read); 1: a folder could not be read; 130: stopped.
+
+    With --engine ray, many machines do it: folders may be URLs (s3://bucket/music), and the answers go to Parquet files
+    in the folder of -o, for `zhanr library import`.
     """
+    if engine is cluster.Engine.ray or target or address:
+        if engine is not cluster.Engine.ray or library or limit or again:
+            raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit and --again don't")
+        cluster.scan(folders, target, address, model=model, jobs=jobs, limits=(seconds, memory), as_json=as_json)
+        return
     from zhanr.batch.analyse import analyser
     from zhanr.batch.scan import Scan
     from zhanr.batch.worker import Limits
