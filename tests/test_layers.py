@@ -17,7 +17,7 @@ LAYERS = [
     {"audio", "features", "windows", "aggregate", "models", "datasets"},
     {"bundle", "frontend"},
     {"classifier"},
-    {"evaluation"},
+    {"evaluation", "library"},
     {"batch", "training"},
     {"cli"},
 ]
@@ -30,6 +30,11 @@ HOMES = {
     "matplotlib": {"evaluation.plots"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "mutagen": {"library"},
+    "sqlite3": {"library"},
+    "pyarrow": {"library.parquet"},
+    "ray": {"batch.ray"},
+    "fsspec": {"batch.ray"},
 }
 STAGES = {"audio", "features", "windows", "aggregate", "models", "datasets"}
 

@@ -34,3 +34,15 @@ class DatasetError(FileError):
 
 class ModelFileError(FileError):
     """A model file that is not one of zhanr's, is damaged, or is of another version."""
+
+
+class LibraryError(FileError):
+    """A library file that can't be opened: damaged, in use, of a newer version, or not a library at all."""
+
+
+class TagError(FileError):
+    """A file whose genre can't be read or written safely."""
+
+
+class PlanError(FileError):
+    """A plan or a journal of changes that can't be used as it is."""

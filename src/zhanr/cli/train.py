@@ -7,23 +7,47 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zhanr.cli import output
+from zhanr.cli import output, own
+from zhanr.cli.scan import LibraryOption
 
 if TYPE_CHECKING:
     from zhanr.training.progress import Epoch, Progress
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="The run's settings (TOML); see configs/ for examples.")],
+    config: Annotated[
+        Path | None, typer.Argument(help="The run's settings (TOML); see configs/ for examples.", show_default=False)
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run was stopped.")] = False,
     directory: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where the results go (default: runs/ and the config's name).")
     ] = None,
+    from_library: own.FromLibrary = False,
+    library: LibraryOption = None,
+    model: own.Model = None,
+    trust_tags: own.TrustTags = False,
+    where: own.Where = None,
+    force: own.Force = False,
+    as_json: own.Json = False,
 ) -> None:
     """Train a network on feature stores and write its model file, learning curves and history.
 
     Ctrl-C saves the state; --resume goes on to the same result that an uninterrupted run gives.
+
+    With --from-library, train a model with your own genres from your corrections, in seconds, and write it (-o
+    MODEL.onnx, default: beside the library) if it is better on artists that it never saw.
     """
+    if from_library:
+        if config is not None or resume:
+            raise typer.BadParameter("--from-library takes neither a config nor --resume")
+        own.train_from_library(
+            directory, library=library, model=model, where=where, trust_tags=trust_tags, force=force, as_json=as_json
+        )
+        return
+    if config is None:
+        raise typer.BadParameter("name a config, or use --from-library")
+    if library or model or where or trust_tags or force or as_json:
+        raise typer.BadParameter("--library, --model, --trust-tags, --where, --force, --json go with --from-library")
     try:
         from zhanr.training.loop import StoppedError
         from zhanr.training.run import train as run

@@ -1,0 +1,87 @@
+"""From a file to its row in the library: what a worker of a scan does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from zhanr.audio.payload import payload_sha256
+from zhanr.bundle import load_bundle
+from zhanr.classifier import Classifier, Prediction
+from zhanr.errors import AudioError, ModelFileError
+from zhanr.library import Song
+from zhanr.library.labels import with_labels
+
+AGAIN = 0
+"""The `mtime_ns` of a song that the next scan should look at again, whatever its file says."""
+
+
+class Analyser:
+    """Says everything of a file that the library keeps.
+
+    `model_sha256` is what the model file must hash to, so that all workers have the same one. Raises `ModelFileError`.
+    """
+
+    def __init__(self, model: str | os.PathLike[str] | None, model_sha256: str) -> None:
+        self._classifier = Classifier.load(model, threads=1)
+        self.model_sha256 = model_sha256
+        if self._classifier.bundle.sha256 != model_sha256:
+            raise ModelFileError(self._classifier.bundle.path, "the model file was changed during the scan")
+
+    def __call__(self, path: Path, ask: Callable[[str], bool]) -> Song | None:
+        """Hash the sound and read the tags; then classify, unless `ask(content_hash)` says that the answer is known.
+
+        A song whose answer is known comes without one. A file that can't be read gives a song with an `error`, and
+        None means that there is no file any more.
+        """
+        try:
+            status = path.stat()
+            song = Song(path, status.st_size, status.st_mtime_ns, model_sha256=self.model_sha256)
+            song = self._listen(song, ask)
+            return song if _same_file(song, path) else replace(song, mtime_ns=AGAIN)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            return Song(path, mtime_ns=AGAIN, error=f"the file can't be read ({error.strerror})")
+
+    def _listen(self, song: Song, ask: Callable[[str], bool]) -> Song:
+        try:
+            song = with_labels(replace(song, content_hash=payload_sha256(song.path)))
+            known = ask(song.content_hash or "")
+            return song if known else with_prediction(song, self._classifier.predict(song.path))
+        except AudioError as error:
+            trouble = error.__cause__
+            if isinstance(trouble, FileNotFoundError | NotADirectoryError):
+                raise trouble from None
+            disk = type(trouble).__module__ == "builtins" and isinstance(trouble, OSError)  # and not FFmpeg's word
+            return replace(song, error=error.reason, mtime_ns=AGAIN if disk else song.mtime_ns)
+
+
+def analyser(model: str | os.PathLike[str] | None = None) -> tuple[partial[Analyser], str]:
+    """What starts an `Analyser` in another process, and the model's sha256. Raises `ModelFileError`."""
+    bundle = load_bundle(model)
+    return partial(Analyser, bundle.path.absolute(), bundle.sha256), bundle.sha256
+
+
+def with_prediction(song: Song, prediction: Prediction) -> Song:
+    """The song with the classifier's answer."""
+    return replace(
+        song,
+        duration=prediction.duration,
+        genre=prediction.genre,
+        best=prediction.best,
+        confidence=prediction.confidence,
+        probabilities=prediction.probabilities,
+        warnings=prediction.warnings,
+        reason=prediction.reason,
+        embedding=prediction.embedding,
+    )
+
+
+def _same_file(song: Song, path: Path) -> bool:
+    """Whether the file is still what it was before it was read."""
+    status = path.stat()
+    return song.mtime_ns in (AGAIN, status.st_mtime_ns) and song.size == status.st_size

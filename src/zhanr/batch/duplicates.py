@@ -1,0 +1,106 @@
+"""One recording in several files: equal audio is known by its hash, music coded anew by its fingerprint.
+
+Embeddings only propose. Two songs of one album may have nearly the same embedding, so what they propose is decoded, and
+`zhanr.batch.fingerprint` decides.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zhanr.audio import AudioReader
+from zhanr.batch.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, find_matches
+from zhanr.batch.pool import each
+from zhanr.errors import AudioError
+from zhanr.library import Library, Song
+from zhanr.library.similar import close_pairs, same_sound
+
+DISTANCE = 0.02
+"""The cosine distance up to which two embeddings may be of one recording."""
+SECONDS = 3.0
+"""How much longer one of two files of a recording may be."""
+HEARD = 60.0
+"""So many seconds of each file are compared; find_matches needs one."""
+BLOCK = 1 << 18
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Duplicates:
+    """Songs that are one recording, by path. `exact`: their audio is the same, packet for packet."""
+
+    songs: tuple[Song, ...]
+    exact: bool
+
+
+def find_duplicates(
+    library: Library,
+    *,
+    distance: float = DISTANCE,
+    seconds: float = SECONDS,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> list[Duplicates]:
+    """All groups of two or more files of one recording, in order of paths. Files that can't be read are left out."""
+    links: list[tuple[int, int]] = []
+    for group in same_sound(library):
+        links += [(group[0].id or 0, song.id or 0) for song in group[1:]]
+    pairs = [(a, b) for a, b, _ in close_pairs(library, distance=distance, seconds=seconds)]
+    links += _verified(library, pairs, jobs, progress or (lambda *_: None))
+    groups = []
+    for numbers in _connected(links):
+        songs = sorted(filter(None, map(library.song_by_id, numbers)), key=lambda song: song.path)
+        hashes = {song.content_hash for song in songs}
+        groups.append(Duplicates(tuple(songs), exact=len(hashes) == 1 and None not in hashes))
+    return sorted(groups, key=lambda group: group.songs[0].path)
+
+
+def _verified(library: Library, pairs: list[tuple[int, int]], jobs: int, progress: Progress) -> list[tuple[int, int]]:
+    """Those of the proposed pairs that are one recording. Each file is decoded once."""
+    numbers = sorted({number for pair in pairs for number in pair})
+    paths = [song.path if (song := library.song_by_id(number)) else Path() for number in numbers]
+    prints: dict[int, Fingerprint] = {}
+    for done, (number, found) in enumerate(
+        zip(numbers, each(fingerprint_of, paths, jobs=jobs, lost=lambda _: None), strict=True), start=1
+    ):
+        if found is not None:
+            prints[number] = found
+        progress(done, len(numbers))
+    return [(a, b) for a, b in pairs if a in prints and b in prints and find_matches([prints[a], prints[b]])]
+
+
+def fingerprint_of(path: Path) -> Fingerprint | None:
+    """The fingerprint of the first minute of a file, or None if it can't be read."""
+    printer = Fingerprinter()
+    try:
+        with AudioReader(path, sample_rate=SAMPLE_RATE, duration=HEARD) as reader:
+            for block in reader.blocks(BLOCK):
+                printer.add(block)
+    except (AudioError, OSError):
+        return None
+    return printer.finish()
+
+
+def _connected(links: Iterable[tuple[int, int]]) -> list[set[int]]:
+    """The groups that links make: 1-2, 2-3, 7-8 -> {1, 2, 3}, {7, 8}."""
+    neighbours: dict[int, set[int]] = defaultdict(set)
+    for a, b in links:
+        neighbours[a].add(b)
+        neighbours[b].add(a)
+    groups, seen = [], set[int]()
+    for start in neighbours:
+        if start in seen:
+            continue
+        group, waiting = set[int](), [start]
+        while waiting:
+            number = waiting.pop()
+            if number not in group:
+                group.add(number)
+                waiting += neighbours[number]
+        seen |= group
+        groups.append(group)
+    return groups

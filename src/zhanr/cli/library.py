@@ -1,0 +1,268 @@
+"""`zhanr library`: what is in the library, as statistics, lists, tables and playlists, and the person's corrections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from zhanr.cli import output
+from zhanr.cli.scan import LibraryOption
+
+if TYPE_CHECKING:
+    from zhanr.library import Library, Song
+
+app = typer.Typer(invoke_without_command=True)
+
+Filter = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILTER]...", help="Conditions such as genre=jazz 'confidence<0.6' path~live 'artist~miles davis'."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+
+
+def open_library(context: typer.Context, library: Path | None) -> Library:
+    """The library that `--library` names, before or after the command's name; it must be there."""
+    from zhanr.library import Library
+
+    return Library.open(library or context.obj, create=False)
+
+
+def query_of(arguments: list[str] | None) -> str:
+    """The filter that the words of the command line are. Raises `ConfigError`."""
+    from zhanr.library import query
+
+    return query.from_arguments(arguments or [])
+
+
+@app.callback()
+def overview(context: typer.Context, library: LibraryOption = None, as_json: Json = False) -> None:
+    """Without a command: how many songs there are, and of what genres."""
+    context.obj = library
+    if context.invoked_subcommand is not None:
+        if as_json:
+            raise typer.BadParameter(f"write --json behind {context.invoked_subcommand!r}")
+        return
+    from zhanr.library.statistics import statistics
+
+    with open_library(context, library) as opened:
+        numbers = statistics(opened)
+    if as_json:
+        output.json_line(numbers)
+    else:
+        _show_statistics(numbers)
+
+
+def _show_statistics(numbers: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    hours = numbers["seconds"] / 3600
+    console.print(f"{numbers['songs']:,} songs, {hours:,.1f} hours, {numbers['bytes'] / 1e9:,.1f} GB")
+    rows = dict(numbers["genres"])
+    if numbers["unsure"]:
+        rows["not sure"] = numbers["unsure"]
+    _show_bars(console, rows)
+    for what in ("corrected", "failed", "missing"):
+        if numbers[what]:
+            console.print(f"{numbers[what]:,} {what}")
+    if len(numbers["models"]) > 1:
+        console.print(f"classified with {len(numbers['models'])} different models; `zhanr scan --again` makes it one")
+    console.print(f"library: {numbers['library']}", markup=False, soft_wrap=True)
+
+
+def _show_bars(console: Console, counts: dict[str, int]) -> None:
+    """One bar a genre, as long as its share of the largest."""
+    if not counts:
+        return
+    width, most = max(map(len, counts)), max(counts.values())
+    digits = len(f"{most:,}")
+    room = max(10, min(60, console.width - width - digits - 4))
+    for name, count in counts.items():
+        eighths = max(1, round(8 * room * count / most))
+        bar = "█" * (eighths // 8) + " ▏▎▍▌▋▊▉"[eighths % 8].strip()
+        line = Text(f"{name:<{width}} {count:>{digits},} ").append(bar, style="dim" if name == "not sure" else "cyan")
+        console.print(line, soft_wrap=True)
+
+
+@app.command("list")
+def list_songs(
+    context: typer.Context,
+    filters: Filter = None,
+    order: Annotated[str, typer.Option(help="Column to sort by; -confidence is from high to low.")] = "path",
+    limit: Annotated[int | None, typer.Option(min=1, help="Show so many at most.")] = None,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """List songs: genre (with * where it is your word), probability, file."""
+    with open_library(context, library) as opened:
+        console = Console(highlight=False)
+        for song in opened.songs(query_of(filters), order=order, limit=limit):
+            if as_json:
+                output.json_line(song.to_dict())
+            else:
+                console.print(_song_line(song), soft_wrap=True)
+
+
+def _song_line(song: Song) -> Text:
+    if song.error is not None and song.correction is None:
+        return Text(f"{'failed':<11}      {song.location}: {song.error}", style="red")
+    name = f"{song.correction}*" if song.correction else song.genre or "not sure"
+    line = Text(f"{name:<11} ", style="" if song.answer else "dim italic")
+    line.append(f"{'' if song.confidence is None else f'{song.confidence:.0%}':>4} ")
+    line.append(f"{song.location}")
+    if song.answer is None and song.best:
+        line.append(f"   perhaps {song.best}", style="dim")
+    return line
+
+
+@app.command("failures")
+def failures(context: typer.Context, library: LibraryOption = None, as_json: Json = False) -> None:
+    """List the files that could not be classified, and why; `zhanr scan --again` tries them again."""
+    with open_library(context, library) as opened:
+        for song in opened.songs("error"):
+            if as_json:
+                output.json_line({"path": song.location, "error": song.error})
+            else:
+                typer.echo(f"{song.location}: {song.error}")
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    target: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    filters: Filter = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="csv, json, parquet or m3u (default: by the file's name).")
+    ] = None,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Write songs to a table (csv, json with an object a line, parquet with embeddings) or a playlist (m3u)."""
+    from zhanr.library import export as exports
+
+    form = form or {"jsonl": "json", "m3u8": "m3u"}.get(suffix := target.suffix.lower().lstrip("."), suffix)
+    with open_library(context, library) as opened:
+        songs = opened.songs(query_of(filters), embeddings=form == "parquet")
+        count = exports.export(songs, target, form)
+    _done(as_json, f"{target}: {count:,} songs", path=str(target), songs=count)
+
+
+@app.command("playlists")
+def playlists(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option("-o", "--output", help="The folder to write them into.")],
+    filters: Filter = None,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Write one M3U8 playlist per genre."""
+    from zhanr.library import export as exports
+
+    with open_library(context, library) as opened:
+        written = exports.playlists(opened, folder, query_of(filters))
+    for genre, (path, count) in written.items():
+        _done(as_json, f"{path}: {count:,} songs", genre=genre, path=str(path), songs=count)
+
+
+@app.command("disagree")
+def disagree(
+    context: typer.Context,
+    filters: Filter = None,
+    same: Annotated[
+        list[str] | None, typer.Option(help="What a tag means: --same 'Alternative=rock'; may be repeated.")
+    ] = None,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """List songs whose own genre tag says something else than zhanr, the surest first."""
+    from zhanr.library.agreement import Names, Verdict
+
+    pairs = [text.rpartition("=") for text in same or []]
+    if wrong := [name or genre for name, sign, genre in pairs if not (name and sign and genre)]:
+        raise typer.BadParameter(f"--same is TAG=GENRE, not {wrong[0]!r}")
+    names = Names({name: genre for name, _, genre in pairs})
+    counts = dict.fromkeys(Verdict, 0)
+    with open_library(context, library) as opened:
+        for song in opened.songs(f"tagged {query_of(filters)}", order="-confidence"):
+            verdict = names.compare(song)
+            counts[verdict] += 1
+            if verdict is Verdict.DISAGREE:
+                _show_disagreement(song, as_json=as_json)
+    if not as_json:
+        typer.echo(
+            f"{counts[Verdict.AGREE]:,} tags agree, {counts[Verdict.DISAGREE]:,} disagree; "
+            f"of {counts[Verdict.UNKNOWN]:,} it can't be told (a name that the model doesn't know, or it is not sure)"
+        )
+
+
+def _show_disagreement(song: Song, *, as_json: bool) -> None:
+    if as_json:
+        output.json_line(
+            {"path": song.location, "tag": song.tag_genre, "genre": song.genre, "confidence": song.confidence}
+        )
+    else:
+        typer.echo(f"{song.location}: the tag says {song.tag_genre}, zhanr {song.genre} ({song.confidence or 0:.0%})")
+
+
+@app.command("correct")
+def correct(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="A song of the library.")],
+    genre: Annotated[str | None, typer.Argument(help="What it really is.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Take your word back.")] = False,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Tell the genre of a song yourself; it counts more than any model, and a model can learn from it."""
+    word = " ".join((genre or "").split())
+    if bool(word) == clear:
+        raise typer.BadParameter("write either a genre or --clear")
+    with open_library(context, library) as opened:
+        song = opened.correct(path, word or None)
+    text = f"{song.location}: {song.answer or 'not sure'}" + (" (your word)" if song.correction else "")
+    _done(as_json, text, path=song.location, genre=song.answer, correction=song.correction)
+
+
+@app.command("import")
+def import_parquet(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="A Parquet file, or a folder of them.")],
+    moved: Annotated[
+        str | None,
+        typer.Option(
+            "--moved", metavar="FROM=TO", help="How paths began there, and begin here: s3://music=/mnt/music."
+        ),
+    ] = None,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Take in songs that were classified elsewhere (`zhanr scan --engine ray`, `zhanr library export`)."""
+    from zhanr.library import Library, parquet
+
+    before, sign, after = (moved or "").partition("=")
+    if moved and not (before and sign and after):
+        raise typer.BadParameter(f"--moved is FROM=TO, not {moved!r}")
+    with Library.open(library or context.obj) as opened:
+        count = parquet.import_songs(opened, source, replace=(before, after) if moved else None)
+    _done(as_json, f"{count:,} songs imported", path=str(source), songs=count)
+
+
+@app.command("prune")
+def prune(context: typer.Context, library: LibraryOption = None, as_json: Json = False) -> None:
+    """Forget the songs that can't be found any more."""
+    from zhanr.library.presence import forget_missing
+
+    with open_library(context, library) as opened:
+        count = forget_missing(opened)
+    _done(as_json, f"{count:,} songs forgotten", songs=count)
+
+
+def _done(as_json: bool, text: str, **values: Any) -> None:
+    if as_json:
+        output.json_line(values)
+    else:
+        typer.echo(text)

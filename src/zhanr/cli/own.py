@@ -1,0 +1,100 @@
+"""`zhanr train --from-library`: a model with one's own genres, and an honest report before it replaces anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zhanr.cli import output
+
+if TYPE_CHECKING:
+    from zhanr.training.own import Comparison, Result
+
+FromLibrary = Annotated[
+    bool, typer.Option("--from-library", help="Learn your own genres from the library instead of a config.")
+]
+Model = Annotated[str | None, typer.Option(help="The model that the library was scanned with.")]
+TrustTags = Annotated[
+    bool, typer.Option("--trust-tags", help="Learn from the genre tags of your files, too, not from corrections alone.")
+]
+Where = Annotated[str | None, typer.Option(help="Learn from the songs of a filter only: --where 'path~collection'.")]
+Force = Annotated[bool, typer.Option("--force", help="Write the model even if it is not better.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object (with --from-library).")]
+
+
+def train_from_library(
+    target: Path | None,
+    *,
+    library: Path | None,
+    model: str | None,
+    where: str | None,
+    trust_tags: bool,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Train, report, and write the model if it is better. Exit code 1 if it was not written."""
+    try:
+        from zhanr.training.own import train_own
+    except ModuleNotFoundError as error:
+        output.fail(f"training needs the package {error.name}: pip install 'zhanr[train]'")
+        raise typer.Exit(1) from error
+    from zhanr.library import Library
+
+    with Library.open(library, create=False) as opened:
+        path = target or opened.path.with_name("own.onnx")
+        result = train_own(opened, path, model=model, trust_tags=trust_tags, query=where, force=force)
+    if as_json:
+        output.json_line(_as_dict(result))
+    else:
+        _report(result)
+    if result.written is None:
+        raise typer.Exit(1)
+
+
+def _as_dict(result: Result) -> dict[str, object]:
+    return {
+        "comparison": result.comparison.to_dict(),
+        "genres": list(result.genres),
+        "left_out": dict(result.left_out),
+        "written": None if result.written is None else str(result.written),
+        "kept": None if result.kept is None else str(result.kept),
+    }
+
+
+def _report(result: Result) -> None:
+    told = result.comparison
+    typer.echo(f"{told.songs:,} songs of {len(result.genres)} genres: {', '.join(result.genres)}")
+    if result.left_out:
+        few = ", ".join(f"{genre} ({count})" for genre, count in result.left_out.items())
+        typer.echo(f"left out, for there are too few songs or artists: {few}")
+    typer.echo("on songs of artists and albums that it was not trained on:")
+    typer.echo(f"  right, of all {told.songs:,}:  new {told.new:.1%}, old {told.old:.1%}  {_interval(told.gain)}")
+    if told.known and told.known_gain:
+        typer.echo(
+            f"  right, of the {told.known:,} whose genre both know:  new {told.known_new:.1%}, "
+            f"old {told.known_old:.1%}  {_interval(told.known_gain)}"
+        )
+    if bias := _bias(told):
+        typer.echo(bias)
+    if result.written is None:
+        typer.echo("the new model is not surely better, and was not written; --force writes it all the same")
+        return
+    typer.echo(f"{result.written}: `zhanr scan --again --model {result.written} FOLDER` puts its genres in the library")
+    if result.kept is not None:
+        typer.echo(f"{result.kept}: the model that was there before")
+
+
+def _interval(gain: tuple[float, float, float]) -> str:
+    mean, low, high = (100 * value for value in gain)
+    return f"(gain {mean:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f})"
+
+
+def _bias(told: Comparison) -> str | None:
+    if told.corrections <= told.songs / 2:
+        return None
+    return (
+        "note: people correct what is wrong, so corrections alone make the old model look worse than it is; "
+        "confirm some right answers, too (`zhanr library correct`)"
+    )

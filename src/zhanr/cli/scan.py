@@ -1,0 +1,187 @@
+"""`zhanr scan`: folders into the library, as far as they are new or changed."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+from zhanr.cli import cluster, output
+
+if TYPE_CHECKING:
+    from zhanr.batch.scan import Summary
+
+LINE_SECONDS = 10.0
+WINDOW_SECONDS = 60.0
+
+LibraryOption = Annotated[
+    Path | None, typer.Option("--library", help="The library file (default: the one in your data folder).")
+]
+
+
+def scan(
+    folders: Annotated[list[Path], typer.Argument(help="Folders, with all that is in them, and files.")],
+    library: LibraryOption = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Songs to work on at once (default: half the cores).")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Listen to so many files at most; the rest next time.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what another model has classified, and what failed before.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
+    seconds: Annotated[
+        float, typer.Option("--time-limit", min=1, help="Seconds that a file may take; large files get more.")
+    ] = 60,
+    memory: Annotated[float, typer.Option("--memory-limit", min=0.1, help="Gigabytes that a file may take.")] = 2,
+    engine: cluster.EngineOption = cluster.Engine.local,
+    target: cluster.Target = None,
+    address: cluster.Address = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Classify the songs of folders that are new or changed, and keep the answers in the library.
+
+    It may be stopped at any time, and goes on there the next time. Exit code 0: done (`zhanr library failures` shows
+    the files that could not be read); 1: a folder could not be read; 130: stopped.
+
+    With --engine ray, many machines do it: folders may be URLs (s3://bucket/music), and the answers go to Parquet files
+    in the folder of -o, for `zhanr library import`.
+    """
+    if engine is cluster.Engine.ray or target or address:
+        if engine is not cluster.Engine.ray or library or limit or again:
+            raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit and --again don't")
+        cluster.scan(folders, target, address, model=model, jobs=jobs, limits=(seconds, memory), as_json=as_json)
+        return
+    from zhanr.batch.analyse import analyser
+    from zhanr.batch.scan import Scan
+    from zhanr.batch.worker import Limits
+    from zhanr.library import Library
+
+    start, sha256 = analyser(model)
+    limits = Limits(seconds=seconds, memory=int(memory * 2**30))
+    stopped = False
+    with Library.open(library) as opened, _progress() as tell:
+        work = Scan(
+            opened,
+            start,
+            sha256,
+            jobs=jobs or output.default_jobs(),
+            limit=limit,
+            again=again,
+            limits=limits,
+            progress=tell,
+        )
+        try:
+            work.run(folders)
+        except KeyboardInterrupt:
+            stopped = True
+        path = opened.path
+    _report(work.summary, path, stopped=stopped, limited=limit is not None, as_json=as_json)
+    if stopped:
+        raise typer.Exit(130)
+    if work.summary.problems:
+        raise typer.Exit(1)
+
+
+def _report(summary: Summary, library: Path, *, stopped: bool, limited: bool, as_json: bool) -> None:
+    for path, reason in summary.problems:
+        output.fail(f"{path}: {reason}")
+    if as_json:
+        output.json_line(summary.to_dict() | {"stopped": stopped, "library": str(library)})
+        return
+    done = [
+        (summary.classified, "classified"),
+        (summary.retagged, "re-tagged"),
+        (summary.moved, "moved"),
+        (summary.copies, "copies of known ones"),
+        (summary.failed, "failed"),
+        (summary.gone, "vanished"),
+        (summary.unchanged, "unchanged"),
+        (summary.left, "left for the next scan"),
+    ]
+    parts = ", ".join(f"{n:,} {what}" for n, what in done if n)
+    typer.echo(f"{summary.found:,} songs found" + (f": {parts}" if parts else ""))
+    for line in _remarks(summary, stopped=stopped, limited=limited):
+        typer.echo(line)
+    typer.echo(f"library: {library}")
+
+
+def _remarks(summary: Summary, *, stopped: bool, limited: bool) -> Iterator[str]:
+    if stopped or (limited and summary.left):
+        yield "the next `zhanr scan` goes on here"
+    if summary.missing:
+        yield f"{summary.missing:,} songs can't be found any more; they are kept until `zhanr library prune`"
+    if summary.returned:
+        yield f"{summary.returned:,} songs are back"
+    if summary.failed:
+        yield "`zhanr library failures` shows what failed, and why"
+    if summary.other_model:
+        yield f"{summary.other_model:,} songs were classified with another model; `zhanr scan --again` does them anew"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Tell on standard error how far it is: a bar in a terminal, a line now and then elsewhere."""
+    pace = Pace()
+    if not output.errors.is_terminal:
+        yield _line_now_and_then(pace)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[pace]}"))
+    with Progress(*columns, console=output.errors, transient=True) as display:
+        task = display.add_task("", total=None, pace="")
+        yield lambda what, done, total: display.update(
+            task, description=what, completed=done, total=total, pace=pace.tell(done, total)
+        )
+
+
+def _line_now_and_then(pace: Pace) -> Callable[[str, int, int | None], None]:
+    last = time.monotonic()
+
+    def tell(what: str, done: int, total: int | None) -> None:
+        nonlocal last
+        text = pace.tell(done, total)
+        if time.monotonic() - last >= LINE_SECONDS:
+            last = time.monotonic()
+            output.errors.print(f"{what}: {text}", markup=False)
+
+    return tell
+
+
+class Pace:
+    """How quickly it goes, over the last minute, and how long it will take at that."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._total: int | None = None
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def tell(self, done: int, total: int | None) -> str:
+        """Take note that so many of so many are done, and say it."""
+        now = self._clock()
+        if total != self._total or not self._seen:
+            self._total = total
+            self._seen.clear()
+            self._seen.append((now, 0 if total else done))
+        self._seen.append((now, done))
+        while len(self._seen) > 2 and now - self._seen[1][0] > WINDOW_SECONDS:
+            self._seen.popleft()
+        if total is None:
+            return f"{done:,} songs"
+        begin, before = self._seen[0]
+        rate = (done - before) / (now - begin) if now > begin else 0.0
+        left = f", {_span((total - done) / rate)} left" if rate else ""
+        return f"{done:,} of {total:,} songs, {rate:.1f} a second{left}"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

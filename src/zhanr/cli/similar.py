@@ -1,0 +1,114 @@
+"""`zhanr similar` and `zhanr library duplicates`: what sounds alike, and what is the same recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zhanr.cli import output
+from zhanr.cli.library import Json, open_library
+from zhanr.cli.scan import LibraryOption
+from zhanr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zhanr.library import Library, Song
+    from zhanr.library.similar import Hit
+
+
+class Metric(StrEnum):
+    """As in `zhanr.library.similar`, which is not imported before it is needed."""
+
+    cosine = "cosine"
+    euclidean = "euclidean"
+
+
+def similar(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="A song of the library, or any other music file.")],
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many songs to find.")] = 10,
+    metric: Annotated[Metric, typer.Option(help="How distance is measured.")] = Metric.cosine,
+    playlist: Annotated[
+        Path | None, typer.Option(help="Also write an M3U8 playlist that starts with the song itself.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model to hear a file with that is not in the library: as for the scan.")
+    ] = None,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Find songs of the library that sound like one: distance, genre, file."""
+    from zhanr.library.export import export
+    from zhanr.library.similar import SimilarSongs
+
+    with open_library(context, library) as opened:
+        seed = _seed(opened, path, model)
+        hits = SimilarSongs(opened, metric.value, model_sha256=seed.model_sha256).find(seed.embedding, n, seed=seed)
+    for hit in hits:
+        _show(hit, as_json=as_json)
+    if playlist is not None:
+        count = export([seed, *(hit.song for hit in hits)], playlist, "m3u")
+        output.errors.print(f"{playlist}: {count:,} songs", markup=False)
+
+
+def _seed(library: Library, path: Path, model: str | None) -> Song:
+    """The song to compare with, with its embedding: from the library, or heard now."""
+    known = library.song(path, embedding=True)
+    if known is not None and known.embedding is not None:
+        return known
+    from zhanr.audio.payload import payload_sha256
+    from zhanr.batch.analyse import with_prediction
+    from zhanr.classifier import Classifier
+    from zhanr.library import Song
+    from zhanr.library.labels import with_labels
+
+    classifier = Classifier.load(model)
+    ours, theirs = classifier.bundle.sha256, library.main_model()
+    if theirs not in (None, ours):
+        raise ConfigError(
+            f"the songs of the library were classified with another model ({theirs[:8]}...) than the one that would "
+            f"hear {path} ({ours[:8]}...); name theirs with --model, or run `zhanr scan --again`"
+        )
+    song = with_prediction(Song(path.absolute(), model_sha256=ours), classifier.predict(path))
+    return with_labels(replace(song, content_hash=payload_sha256(path)))
+
+
+def _show(hit: Hit, *, as_json: bool) -> None:
+    song = hit.song
+    if as_json:
+        output.json_line({"distance": round(hit.distance, 6)} | song.to_dict())
+    else:
+        typer.echo(f"{hit.distance:.4f}  {song.answer or 'not sure':<11} {song.location}")
+
+
+def duplicates(
+    context: typer.Context,
+    distance: Annotated[
+        float | None, typer.Option(min=0, max=2, help="How far apart two embeddings may be to be compared closely.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="How much longer one file of a recording may be than the other.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Songs to work on at once (default: half the cores).")] = None,
+    library: LibraryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Find recordings that are there more than once, in whatever format; nothing is deleted."""
+    from zhanr.batch.duplicates import find_duplicates
+
+    given: dict[str, Any] = {"distance": distance, "seconds": seconds}
+    options = {name: value for name, value in given.items() if value is not None}
+    with open_library(context, library) as opened, output.progress("comparing") as tell:
+        groups = find_duplicates(opened, jobs=jobs or output.default_jobs(), progress=tell, **options)
+    for group in groups:
+        if as_json:
+            output.json_line({"exact": group.exact, "songs": [song.to_dict() for song in group.songs]})
+            continue
+        typer.echo("the same audio:" if group.exact else "the same recording:")
+        for song in group.songs:
+            typer.echo(f"  {song.size / 1e6:8.1f} MB  {song.location}")
+    if not as_json:
+        typer.echo(f"{len(groups):,} recordings are there more than once")

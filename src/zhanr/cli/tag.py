@@ -1,0 +1,259 @@
+"""`zhanr tag`: plan what genres shall be written into the files, write them with care, take it back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from zhanr.cli import output
+from zhanr.errors import FileError, PlanError
+
+if TYPE_CHECKING:
+    from zhanr.library.tags.apply import Outcome
+    from zhanr.library.tags.plan import Row
+    from zhanr.library.tags.policy import Policy
+
+app = typer.Typer(no_args_is_help=True)
+
+
+class Mode(Enum):
+    """What to do with a song that has a genre."""
+
+    empty = "empty"
+    replace = "replace"
+    add = "add"
+
+
+class Case(Enum):
+    """How names of genres are spelt."""
+
+    title = "title"
+    lower = "lower"
+    upper = "upper"
+    keep = "keep"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+
+
+@app.command("plan")
+def make_plan(
+    target: Annotated[Path, typer.Option("--output", "-o", help="The plan to write (.csv): read it and edit it.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders; without them, the library.")] = None,
+    library: Annotated[Path | None, typer.Option(help="Take what this library knows of the songs.")] = None,
+    where: Annotated[str | None, typer.Option(help='Only some songs of the library: "genre=jazz path~live".')] = None,
+    policy: Annotated[
+        Mode, typer.Option(help="Where to write: only where no genre is, instead of it, or beside it.")
+    ] = (Mode.empty),
+    threshold: Annotated[
+        list[str] | None, typer.Option(help="The least probability (0.8), or that for one genre (jazz=0.9).")
+    ] = None,
+    names: Annotated[
+        Path | None, typer.Option("--map", help='A TOML file of names: hiphop = "Hip-Hop", rock = ["Rock", "Guitar"].')
+    ] = None,
+    whitelist: Annotated[
+        str | None, typer.Option(help="The only genres to write: a file with one a line, or a list with commas.")
+    ] = None,
+    case: Annotated[Case, typer.Option(help="How to spell the genres that the map doesn't name.")] = Case.title,
+    also: Annotated[
+        float | None, typer.Option(help="Write further genres too, from this probability on, as separate values.")
+    ] = None,
+    no_genre: Annotated[
+        list[str] | None, typer.Option(help='A word that counts as no genre, such as "Unknown" or "Other".')
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List the songs that are left alone too, with the reason.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a plan that exists already.")] = False,
+    model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Songs to work on at once (default: half the cores).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a plan: which song shall get which genre, and why. No music file is changed by this.
+
+    Exit code 0: the plan is written; 1: some file could not be looked at (the plan holds the others); 2: wrong usage.
+    """
+    from zhanr.library.tags.answers import from_files, from_library
+    from zhanr.library.tags.plan import plan, write_plan
+
+    if target.exists() and not force:
+        raise PlanError(target, "there is a plan already, which may have been edited; --force replaces it")
+    rules = _policy(policy, threshold, names, whitelist, case, also, no_genre)
+    if library is not None or where is not None or not paths:
+        songs = from_library(library, rules, where=where, paths=paths or [])
+    else:
+        songs = from_files(paths, rules, model=model, jobs=jobs or output.default_jobs())
+    rows: list[Row] = []
+    left: Counter[str] = Counter()
+    failed = 0
+    with output.progress("planning") as tell:
+        for result in plan(songs, rules):
+            tell(len(rows) + sum(left.values()) + failed, 0)
+            if isinstance(result, FileError):
+                failed += 1
+                _show_error(result, as_json=as_json)
+                continue
+            left.update([] if result.write else [result.reason.partition(":")[0]])
+            if result.write or everything:
+                rows.append(result)
+                _show_row(result, as_json=as_json)
+    write_plan(rows, target)
+    _summary(target, sum(row.write for row in rows), left, failed, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _policy(
+    mode: Mode,
+    threshold: list[str] | None,
+    names: Path | None,
+    whitelist: str | None,
+    case: Case,
+    also: float | None,
+    no_genre: list[str] | None,
+) -> Policy:
+    from zhanr.library.tags.formats import genre_key
+    from zhanr.library.tags.policy import NAMES, Policy, read_names, read_thresholds, read_whitelist
+
+    common, single = read_thresholds(threshold or [])
+    return Policy(
+        mode=mode.value,
+        threshold=Policy.threshold if common is None else common,
+        thresholds=single,
+        names=NAMES if names is None else read_names(names),
+        whitelist=None if whitelist is None else read_whitelist(whitelist),
+        case=case.value,
+        also=also,
+        no_genre=frozenset(map(genre_key, no_genre or [])),
+    )
+
+
+def _show_error(error: FileError, *, as_json: bool) -> None:
+    if as_json:
+        output.json_line({"path": error.path, "error": error.reason})
+    else:
+        output.fail(str(error))
+
+
+def _show_row(row: Row, *, as_json: bool) -> None:
+    if as_json:
+        output.json_line(row.to_dict())
+        return
+    confidence = "    " if row.confidence is None else f"{row.confidence:>4.0%}"
+    sign = "+" if row.write else " "
+    _print(f"{sign} {confidence} {_names(row.old) or '(none)'} -> {_names(row.genres)}  {row.path}  ({row.reason})")
+
+
+def _names(genres: Iterable[str]) -> str:
+    return "; ".join(genres)
+
+
+def _print(text: str) -> None:
+    Console(highlight=False).print(text, soft_wrap=True, markup=False)
+
+
+def _summary(target: Path, n_write: int, left: Counter[str], failed: int, *, as_json: bool) -> None:
+    if as_json:
+        output.json_line({"plan": str(target), "write": n_write, "left": sum(left.values()), "failed": failed})
+        return
+    _print(f"\n{n_write} to write, {sum(left.values())} left alone, {failed} can't be written")
+    for reason, count in left.most_common(8):
+        _print(f"  {count:>6}  {reason}")
+    if n_write:
+        _print(f"Read and edit {target}, then try it with: zhanr tag apply {target}")
+
+
+@app.command("apply")
+def apply_plan(
+    plan: Annotated[Path, typer.Argument(help="A plan that `zhanr tag plan` has made.")],
+    write: Annotated[
+        bool,
+        typer.Option("--write/--dry-run", help="Really write; else all is checked and nothing written."),
+    ] = False,
+    keep_mtime: Annotated[
+        bool, typer.Option("--keep-mtime", help="Keep the files' times of change (backups may overlook the change).")
+    ] = False,
+    split_links: Annotated[
+        bool, typer.Option("--split-hard-links", help="Write files with several names, which makes them several files.")
+    ] = False,
+    journal: Annotated[Path | None, typer.Option(help="Where to keep what undoing needs.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Carry out a plan. Only with --write are files changed; `zhanr tag undo` takes it back, to the last byte.
+
+    It may be stopped at any moment and started again: what is written already is passed over. Exit code 0: all is
+    well; 1: some file was refused or could not be written, for the reason given; 2: wrong usage.
+    """
+    from zhanr.library.tags.apply import Options, apply, folders
+    from zhanr.library.tags.journal import Journal, new_path
+    from zhanr.library.tags.plan import read_plan
+
+    rows = [row for row in read_plan(plan) if row.write]
+    options = Options(keep_mtime=keep_mtime, split_links=split_links)
+    if not write or not rows:
+        bad = _run(apply(rows, None, options), len(rows), as_json=as_json)
+        if not as_json:
+            output.warn(f"NOTHING WAS WRITTEN: this was a trial. To really write: zhanr tag apply {plan} --write")
+    else:
+        with Journal.create(journal or new_path(plan), plan.absolute(), folders(rows)) as opened:
+            bad = _run(apply(rows, opened, options), len(rows), as_json=as_json)
+            if as_json:
+                output.json_line({"journal": str(opened.path), "written": len(opened.entries), "bad": bad})
+            elif opened.entries:
+                _print(f"To take it back: zhanr tag undo {opened.path}")
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command("undo")
+def undo_changes(
+    what: Annotated[str, typer.Argument(help='A plan, a journal, or "last": the newest run.')] = "last",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be restored.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give files back their old bytes, exactly, as they were before a plan was applied.
+
+    Files that somebody has changed since are left as they are. It may be stopped and repeated. Exit code 0: all is
+    well; 1: some file was refused or could not be written, for the reason given; 2: wrong usage.
+    """
+    from zhanr.library.tags.journal import find
+    from zhanr.library.tags.undo import undo
+
+    bad = 0
+    for journal in find(what):
+        if journal.busy():
+            raise PlanError(journal.path, "a zhanr that writes files is still at work with it")
+        bad += _run(undo(journal, dry_run=dry_run), len({e.path for e in journal.entries}), as_json=as_json)
+    if bad:
+        raise typer.Exit(1)
+
+
+def _run(outcomes: Iterator[Outcome], total: int, *, as_json: bool) -> int:
+    """Show what becomes of each song and, at the end, the counts; how many are not as wanted."""
+    counts: Counter[str] = Counter()
+    bad = 0
+    with output.progress("tagging") as tell:
+        for outcome in outcomes:
+            counts[outcome.status] += 1
+            bad += outcome.bad
+            tell(sum(counts.values()), total)
+            _show_outcome(outcome, as_json=as_json)
+    if not as_json:
+        _print(", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing to do")
+    return bad
+
+
+def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        output.json_line(outcome.to_dict())
+        return
+    change = f"{_names(outcome.old) or '(none)'} -> {_names(outcome.genres)}  " if outcome.genres else ""
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    line = f"{outcome.status:<16} {change}{outcome.path}{reason}"
+    output.fail(line) if outcome.bad else _print(line)

@@ -1,0 +1,83 @@
+"""What a file's tags say of the song: genre, artist, album and title, whatever the format. Reading only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import mutagen
+
+from zhanr.audio.metadata import read_metadata
+from zhanr.errors import AudioError, TagError
+from zhanr.library.store import Song
+from zhanr.library.tags.formats import read_genres
+
+# where each field lies: ID3v2 frames, MP4 atoms, ASF attributes, and the names of Vorbis comments and APEv2 items
+_NAMES = {
+    "tag_genre": ("TCON", "\xa9gen", "WM/Genre", "genre"),
+    "artist": ("TPE1", "\xa9ART", "Author", "artist"),
+    "album": ("TALB", "\xa9alb", "WM/AlbumTitle", "album"),
+    "title": ("TIT2", "\xa9nam", "Title", "title"),
+}
+SEPARATOR = "; "
+"""Stands between several values of one field."""
+
+
+def with_labels(song: Song) -> Song:
+    """The song with what its file says now; a field that is absent, or can't be read, is None."""
+    return replace(song, **read_labels(song.path))
+
+
+def read_labels(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """`tag_genre`, `artist`, `album` and `title` of a file, as in a `Song`. Damaged tags count as none.
+
+    The genre is the one that `tags` reads and writes, where it knows the format.
+    """
+    said = _by_mutagen(path)
+    if not any(said.values()):
+        said = _by_ffmpeg(path)  # a wav's INFO list, Matroska and other places that mutagen doesn't look at
+    with suppress(TagError):
+        said["tag_genre"] = SEPARATOR.join(_texts(read_genres(path))) or None
+    return said
+
+
+def _by_mutagen(path: str | os.PathLike[str]) -> dict[str, str | None]:
+    try:
+        file = mutagen.File(os.fspath(path))
+        tags = {} if file is None or file.tags is None else file.tags
+        return {field: _value(tags, names) for field, names in _NAMES.items()}
+    except Exception:  # mutagen lets any error out of a damaged file, and tags are no reason to refuse a song
+        return dict.fromkeys(_NAMES)
+
+
+def _by_ffmpeg(path: str | os.PathLike[str]) -> dict[str, str | None]:
+    try:
+        metadata = read_metadata(path)
+    except AudioError:
+        return dict.fromkeys(_NAMES)
+    named = {name: text for (_, name), text in reversed(metadata.texts.items())}  # the file's before its streams'
+    texts = {field: named.get(field) for field in _NAMES} | {"tag_genre": metadata.genre}
+    return {field: " ".join((text or "").split()) or None for field, text in texts.items()}
+
+
+def _value(tags: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        try:
+            found = tags[name]
+        except (KeyError, ValueError):  # some formats refuse the names of others
+            continue
+        texts = _texts(found)
+        if texts:
+            return SEPARATOR.join(texts)
+    return None
+
+
+def _texts(found: Any) -> list[str]:
+    """The values of a field without empty and repeated ones; ID3's numbers of genres become names."""
+    values = getattr(found, "genres", None) or getattr(found, "text", None) or found
+    values = values if isinstance(values, list | tuple) else [values]
+    texts = (" ".join(str(v).replace("\0", SEPARATOR).split()) for v in values)
+    return list(dict.fromkeys(text for text in texts if text))

@@ -1,0 +1,38 @@
+"""The library in numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zhanr.library.query import FLAGS, TEXTS
+from zhanr.library.store import Library, as_library_errors
+
+
+def statistics(library: Library) -> dict[str, Any]:
+    """Counts of songs by what is known of them, their whole length and size, and how many have each genre.
+
+    `songs` are all that are not missing; each is one of `sure`, `unsure`, `corrected` and `failed`.
+    """
+    sums = {
+        "songs": "1",
+        "sure": f"song.error IS NULL AND song.correction IS NULL AND {TEXTS['genre']} IS NOT NULL",
+        "unsure": FLAGS["unsure"],
+        "corrected": FLAGS["corrected"],
+        "failed": "song.error IS NOT NULL AND song.correction IS NULL",
+        "tagged": FLAGS["tagged"],
+        "seconds": "song.duration",
+        "bytes": "song.size",
+    }
+    columns = ", ".join(f"coalesce(sum({what}), 0)" for what in sums.values())
+    with as_library_errors(library.path):
+        row = library.db.execute(f"SELECT {columns} FROM song WHERE NOT ({FLAGS['missing']})").fetchone()
+        models = library.db.execute(
+            "SELECT model_sha256, count(*) FROM song WHERE best IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).fetchall()
+    return {
+        "library": str(library.path),
+        **dict(zip(sums, row, strict=True)),
+        "missing": library.count("missing"),
+        "genres": library.genres(),
+        "models": dict(models),
+    }

@@ -1,0 +1,133 @@
+"""Which kind of tag a file has, judged by its content alone, never by its name."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from mutagen import MutagenError
+
+from zhanr.errors import TagError
+from zhanr.library.tags.asf import asf_tags
+from zhanr.library.tags.edits import Edit, Tags, changes, ordered, read_at
+from zhanr.library.tags.flac import flac_tags
+from zhanr.library.tags.id3 import id3_length
+from zhanr.library.tags.mp4 import mp4_tags
+from zhanr.library.tags.ogg import ogg_tags
+from zhanr.library.tags.riff import riff_tags
+from zhanr.library.tags.stream import ape_tags, id3_tags, tta_tags
+
+Reader = Callable[[BinaryIO, int], Tags]
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_SIGNS: tuple[tuple[str, int, bytes, Reader], ...] = (
+    ("FLAC", 0, b"fLaC", flac_tags),
+    ("Ogg", 0, b"OggS", ogg_tags),
+    *(("MP4", 4, atom, mp4_tags) for atom in (b"ftyp", b"moov", b"mdat", b"wide")),
+    ("WAV", 8, b"WAVE", riff_tags),
+    ("AIFF", 8, b"AIFF", riff_tags),
+    ("AIFF", 8, b"AIFC", riff_tags),
+    ("ASF", 0, _ASF, asf_tags),
+    ("WavPack", 0, b"wvpk", ape_tags),
+    ("Monkey's Audio", 0, b"MAC ", ape_tags),
+    ("Musepack", 0, b"MP+", ape_tags),
+    ("Musepack", 0, b"MPCK", ape_tags),
+    ("TAK", 0, b"tBaK", ape_tags),
+    ("TTA", 0, b"TTA1", tta_tags),
+)
+
+
+def read_tags(file: BinaryIO, path: str | os.PathLike[str]) -> Tags:
+    """What a file says of its genre. Raises `TagError` where it can't be read, or its format can't be written."""
+    try:
+        size = file.seek(0, os.SEEK_END)
+        return _reader(file, size)[1](file, size)
+    except OSError as error:
+        raise TagError(path, f"the file can't be read ({error.strerror or error})") from error
+    except (ValueError, struct.error, IndexError, RecursionError, MutagenError) as error:
+        raise TagError(path, str(error) or "its tags are damaged") from error
+
+
+def kind_of_file(file: BinaryIO) -> str:
+    """The name of a file's format, one of `_SIGNS` or "MPEG"; a `ValueError` where zhanr can't write its genre."""
+    return _reader(file, file.seek(0, os.SEEK_END))[0]
+
+
+def read_genres(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The genres that a file's tags name. Raises `TagError`."""
+    try:
+        with Path(path).open("rb") as file:
+            return read_tags(file, path).genres
+    except OSError as error:
+        raise TagError(path, f"the file can't be read ({error.strerror or error})") from error
+
+
+def edits_for(file: BinaryIO, path: str | os.PathLike[str], genres: tuple[str, ...]) -> tuple[Edit, ...]:
+    """The changes that give a file these genres. Raises `TagError`."""
+    tags = read_tags(file, path)
+    try:
+        return changes(file, ordered(tags.edits(genres), file.seek(0, os.SEEK_END)))
+    except (ValueError, struct.error, IndexError) as error:
+        raise TagError(path, str(error)) from error
+
+
+def checked_genres(genres: tuple[str, ...], path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """The genres as they may be written to a file. Raises `TagError` where there is none, or no tag can hold one."""
+    try:
+        if genres:
+            return tuple(checked_genre(g) for g in genres)
+    except ValueError as error:
+        raise TagError(path, str(error)) from error
+    raise TagError(path, "no genre is given")
+
+
+def checked_genre(genre: str) -> str:
+    """The genre without white space around it; a `ValueError` where no tag can hold it."""
+    name = genre.strip()
+    if not name:
+        raise ValueError("a genre without a name can't be written")
+    if not name.isprintable():
+        raise ValueError(f"the genre {name!r} holds characters that can't be printed")
+    return name
+
+
+def distinct(genres: Iterable[str]) -> tuple[str, ...]:
+    """Each genre once, whatever its spelling: "Hip-Hop" and "hip hop" are the same."""
+    return tuple({genre_key(g): g for g in reversed(list(genres))}.values())[::-1]
+
+
+def genre_key(genre: str) -> str:
+    """What two spellings of a genre have in common: their letters and digits, in lower case."""
+    return "".join(filter(str.isalnum, genre.casefold())) or genre.strip().casefold()
+
+
+def _reader(file: BinaryIO, size: int) -> tuple[str, Reader]:
+    start = 0
+    while length := id3_length(read_at(file, start, 10)):
+        start += length
+    head = read_at(file, start, 16)
+    for name, at, sign, reader in _SIGNS:
+        if head[at:].startswith(sign):
+            if start and reader in (ogg_tags, mp4_tags, riff_tags, asf_tags):
+                raise ValueError(f"an ID3 tag stands before the {name} file, where it doesn't belong")
+            return name, reader
+    if _is_mpeg_audio(head):
+        return "MPEG", id3_tags
+    if start and (at := _first_frame(read_at(file, start, 1 << 16))) >= 0:
+        return "MPEG", id3_tags
+    if size == 0:
+        raise ValueError("the file is empty")
+    raise ValueError("zhanr can't write the genre of this kind of file")
+
+
+def _is_mpeg_audio(head: bytes) -> bool:
+    """A frame of mp1, mp2, mp3 or of AAC (ADTS): eleven bits set, then a version and a layer that exist."""
+    return len(head) > 2 and head[0] == 0xFF and head[1] >= 0xE0 and head[1] & 0x18 != 0x08 and head[2] != 0xFF
+
+
+def _first_frame(data: bytes) -> int:
+    """Where the first frame is, in a file whose tag is followed by zeros that belong to no tag."""
+    stripped = data.lstrip(b"\0")
+    return len(data) - len(stripped) if _is_mpeg_audio(stripped[:3]) else -1

@@ -1,0 +1,224 @@
+"""The plan: what shall be written, as a table that a person can read, sort and edit in any editor or spreadsheet.
+
+A CSV file with a line for each song: `write` (yes or no), `genre` (what the file will say; several with `;` between
+them), `old` (what it says now), `confidence`, `reason`, `path`, and `check`, by which a file that has changed since is
+recognised. Lines may be removed, sorted and edited, columns may be moved. A spreadsheet may save it with semicolons or
+tabs, or as UTF-16; all of that is understood.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from zhanr.errors import FileError, PlanError, TagError
+from zhanr.library.tags.disk import Check, real, temporary, why
+from zhanr.library.tags.formats import checked_genre, distinct, read_genres
+from zhanr.library.tags.policy import Answer, Policy, decide
+
+COLUMNS = ("write", "genre", "old", "confidence", "reason", "path", "check")
+_NEEDED = ("write", "genre", "path", "check")
+_YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0", "")
+_CHECK = re.compile(r"size=(\d+) mtime=(-?\d+) sha256=([0-9a-f]{64})")
+_FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run a cell that begins with one of these
+_URI = "file://"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One song of a plan."""
+
+    path: Path
+    genres: tuple[str, ...]
+    check: Check
+    old: tuple[str, ...] = ()
+    confidence: float | None = None
+    reason: str = ""
+    write: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "path": str(self.path),
+            "write": self.write,
+            "genres": list(self.genres),
+            "old": list(self.old),
+            "confidence": None if self.confidence is None else round(self.confidence, 4),
+            "reason": self.reason,
+        }
+
+
+def plan(songs: Iterable[tuple[Path, Answer] | FileError], policy: Policy) -> Iterator[Row | FileError]:
+    """Decide on every song; one that can't be read or written gives its error. Each file comes up once."""
+    seen: set[Path] = set()
+    for song in songs:
+        if isinstance(song, FileError):
+            yield song
+            continue
+        path, answer = song
+        target = real(path)
+        if target in seen:
+            continue
+        seen.add(target)
+        try:
+            yield _row(Path(os.path.abspath(path)), target, answer, policy)  # noqa: PTH100 - Path.absolute keeps ".."
+        except TagError as error:
+            yield TagError(path, error.reason)
+
+
+def _row(path: Path, target: Path, answer: Answer, policy: Policy) -> Row:
+    old = read_genres(target)
+    decision = decide(policy, old, answer)
+    return Row(path, decision.genres, Check.of(target), old, answer.confidence, decision.reason, decision.write)
+
+
+def write_plan(rows: Iterable[Row], path: Path) -> None:
+    """Write a plan, all of it or nothing. Raises `PlanError`."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow(_cells(row))
+    if not path.parent.is_dir():
+        raise PlanError(path, "there is no such folder to write the plan to")
+    try:
+        with temporary(path) as new:
+            new.file.write(buffer.getvalue().encode("utf-8-sig"))  # Excel takes it for UTF-8 only with this mark
+            new.sync()
+            new.path.chmod(0o644)
+            new.replace(path)
+    except OSError as error:
+        raise PlanError(path, why(error)) from error
+
+
+def _cells(row: Row) -> list[str]:
+    check = f"size={row.check.size} mtime={row.check.mtime_ns} sha256={row.check.sha256}"
+    confidence = "" if row.confidence is None else f"{row.confidence:.2f}"
+    cells = [join(row.genres), join(row.old), confidence, row.reason]
+    shown = ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell) for cell in cells]
+    safe = ["'" + cell if cell.startswith(_FORMULA) else cell for cell in shown]
+    return ["yes" if row.write else "no", *safe, path_cell(row.path), check]
+
+
+def read_plan(path: Path) -> list[Row]:
+    """Read a plan. Raises `PlanError` that names the lines which can't be understood; nothing is ever guessed."""
+    try:
+        text = _decoded(path.read_bytes())
+    except OSError as error:
+        raise PlanError(path, f"the plan can't be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise PlanError(path, 'the plan is not UTF-8; save it as "CSV UTF-8"') from error
+    try:
+        rows, problems = _parse(text)
+    except (csv.Error, KeyError) as error:
+        raise PlanError(path, f"this is not a plan of zhanr: {str(error).strip(chr(39))}") from error
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise PlanError(path, "; ".join(problems[:3]) + more)
+    return rows
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    return data.decode("utf-8-sig")
+
+
+def _parse(text: str) -> tuple[list[Row], list[str]]:
+    head = text.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns: dict[str, int] = {}
+    rows, problems, lines = [], [], dict[Path, int]()
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if not columns:
+            columns = _columns(cells)
+            continue
+        try:
+            row = _read_row({name: cells[i] for name, i in columns.items() if i < len(cells)})
+            if (first := lines.setdefault(row.path, reader.line_num)) != reader.line_num:
+                raise ValueError(f"the same file as in line {first}")
+            rows.append(row)
+        except ValueError as error:
+            problems.append(f"line {reader.line_num}: {error}")
+    if not columns:
+        raise KeyError("it is empty")
+    return rows, problems
+
+
+def _columns(cells: list[str]) -> dict[str, int]:
+    places = {name.strip().lower(): i for i, name in enumerate(cells)}
+    if missing := [name for name in _NEEDED if name not in places]:
+        raise KeyError(f"the first line lacks the column {', '.join(missing)}")
+    return {name: places[name] for name in COLUMNS if name in places}
+
+
+def _read_row(cells: dict[str, str]) -> Row:
+    if missing := [name for name in _NEEDED if name not in cells]:
+        raise ValueError(f"{', '.join(missing)} is missing")
+    word = cells["write"].strip().lower()
+    if word not in (*_YES, *_NO):
+        raise ValueError(f'"write" is yes or no, not {cells["write"]!r}')
+    write = word in _YES
+    genres = distinct(split(_plain(cells["genre"])))
+    if write and not genres:
+        raise ValueError('"write" says yes, but there is no genre; write a genre, or no')
+    for genre in genres if write else ():
+        checked_genre(genre)
+    match = _CHECK.fullmatch(cells["check"].strip())
+    if match is None:
+        raise ValueError('"check" was changed; without it zhanr can\'t know whether the file is still the same')
+    check = Check(int(match[1]), int(match[2]), match[3])
+    reason, old = cells.get("reason", ""), tuple(split(_plain(cells.get("old", ""))))
+    return Row(read_path_cell(cells["path"]), genres, check, old, _number(cells.get("confidence", "")), reason, write)
+
+
+def _plain(cell: str) -> str:
+    """The cell without the apostrophe that keeps a spreadsheet from running it."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in _FORMULA else cell
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError:
+        return None  # for show only
+
+
+def join(genres: Iterable[str]) -> str:
+    """Several genres as one text: `Rock; Drum \\; Bass`."""
+    return "; ".join(g.replace("\\", "\\\\").replace(";", "\\;") for g in genres)
+
+
+def split(text: str) -> list[str]:
+    """The genres of one text, the opposite of `join`."""
+    genres = [re.sub(r"\\(.)", r"\1", part).strip() for part in re.findall(r"(?:\\.|[^;\\]|\\$)+", text)]
+    return [genre for genre in genres if genre]
+
+
+def path_cell(path: Path) -> str:
+    """A path as it is, or as a `file://` address where a table can't hold it or an editor might spoil it."""
+    text = str(path)
+    odd = not text.isprintable() or text != text.strip() or text.startswith(_URI)
+    return path.as_uri() if odd else text
+
+
+def read_path_cell(cell: str) -> Path:
+    """The opposite of `path_cell`. Raises `ValueError` for a path that isn't absolute."""
+    text = cell
+    if cell.strip().startswith(_URI):
+        text = os.fsdecode(unquote_to_bytes(cell.strip().removeprefix(_URI)))
+        text = text.lstrip("/") if os.name == "nt" else text
+    path = Path(text)
+    if not path.is_absolute():
+        raise ValueError(f"{cell!r} is not a full path")
+    return path

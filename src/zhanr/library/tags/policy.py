@@ -1,0 +1,185 @@
+"""What should be written into a file: the old genres, what zhanr or the person says, and rules between them."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from zhanr.config import read_toml
+from zhanr.errors import ConfigError
+from zhanr.library.tags.formats import checked_genre, distinct, genre_key
+
+Mode = Literal["empty", "replace", "add"]
+Case = Literal["title", "lower", "upper", "keep"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+CASES: tuple[Case, ...] = get_args(Case)
+NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"hiphop": ("Hip-Hop",)})
+"""Names that no rule of casing gives, by `genre_key`."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rules.
+
+    `mode`: "empty" writes only where there is no genre, "replace" puts the new genre in the place of the old ones,
+    "add" keeps those. `threshold` is the least probability, `thresholds` has other ones for some genres. `names` maps a
+    genre to the names that are written (to none: never). `whitelist` are the only genres that may be written. `also` is
+    the probability from which on a second and third genre is written too. `no_genre` are words that count as
+    no genre. Genres are compared by `genre_key`, so that spelling doesn't matter.
+    """
+
+    mode: Mode = "empty"
+    threshold: float = 0.8
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NAMES)
+    whitelist: frozenset[str] | None = None
+    case: Case = "title"
+    also: float | None = None
+    no_genre: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse values out of range."""
+        if self.mode not in MODES or self.case not in CASES:
+            raise ConfigError(f"the policy is one of {', '.join(MODES)} and the casing one of {', '.join(CASES)}")
+        numbers = (self.threshold, *self.thresholds.values(), *([] if self.also is None else [self.also]))
+        if bad := [n for n in numbers if not 0 <= n <= 1]:
+            raise ConfigError(f"a threshold is a probability from 0 to 1, not {bad[0]:g}")
+
+    def written(self, label: str, *, verbatim: bool = False) -> tuple[str, ...]:
+        """The names under which a genre is written; `verbatim` keeps the casing of a genre that isn't mapped."""
+        mapped = self.names.get(genre_key(label))
+        return mapped if mapped is not None else (label if verbatim else _cased(label, self.case),)
+
+    def limit(self, label: str) -> float:
+        """The least probability for a genre, which may be named as the model or as the mapping names it."""
+        keys = (genre_key(label), *map(genre_key, self.written(label)))
+        return next((self.thresholds[k] for k in keys if k in self.thresholds), self.threshold)
+
+    def check_labels(self, labels: Iterable[str]) -> None:
+        """Refuse thresholds for genres that the model doesn't know: they are mostly slips of the pen."""
+        known = list(labels)
+        keys = {key for label in known for key in (genre_key(label), *map(genre_key, self.written(label)))}
+        if unknown := sorted(set(self.thresholds) - keys):
+            raise ConfigError(f"a threshold for {', '.join(unknown)}: the model knows only {', '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of a song: zhanr's probabilities and its genre (None: not sure, `reason` says why).
+
+    `correction` is the person's own word, which is always sure.
+    """
+
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    genre: str | None = None
+    reason: str | None = None
+    correction: str | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the likeliest genre; 1 for the person's word, None where nothing is known."""
+        return 1.0 if self.correction else max(self.probabilities.values(), default=None)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The genres that a file shall have, whether to write them, and why (or why not)."""
+
+    genres: tuple[str, ...]
+    write: bool
+    reason: str
+
+
+def decide(policy: Policy, old: tuple[str, ...], answer: Answer) -> Decision:
+    """Apply the rules to one song. What isn't written still names the likeliest genres, for a person to decide."""
+    new = distinct(_candidates(policy, answer))
+    kept = tuple(g for g in old if genre_key(g) not in policy.no_genre)
+    genres = distinct((*kept, *new)) if policy.mode == "add" else new
+    if doubt := _doubt(policy, answer):
+        return Decision(genres, False, doubt)
+    if not new:
+        return Decision((), False, f"the rules allow no genre: not {answer.correction or answer.genre}")
+    if policy.mode == "empty" and kept:
+        return Decision(genres, False, "it has a genre already")
+    if {genre_key(g) for g in genres} == {genre_key(g) for g in old}:
+        return Decision(old, False, "it says so already")
+    why = "it had no genre" if not kept else ("added to the old one" if policy.mode == "add" else "in place of the old")
+    return Decision(genres, True, f"your correction, {why}" if answer.correction else why)
+
+
+def _doubt(policy: Policy, answer: Answer) -> str | None:
+    """Why nothing must be written, or None."""
+    if answer.correction:
+        return None
+    if answer.genre is None:
+        return answer.reason or "not sure"
+    confidence, limit = answer.probabilities.get(answer.genre, 0.0), policy.limit(answer.genre)
+    if confidence < limit:
+        return f"below the threshold: {confidence:.0%} for {answer.genre}, which needs {limit:.0%}"
+    return None
+
+
+def _candidates(policy: Policy, answer: Answer) -> list[str]:
+    """The genres by the rules of naming and the whitelist, the likeliest first."""
+    if answer.correction:
+        names = policy.written(answer.correction, verbatim=True)
+    else:
+        ranked = sorted(answer.probabilities, key=lambda g: -answer.probabilities[g])
+        first = answer.genre or next(iter(ranked), None)
+        more = [g for g in ranked if policy.also is not None and answer.probabilities[g] >= policy.also and g != first]
+        names = tuple(n for g in ([first] if first else []) + more for n in policy.written(g))
+    return [n for n in names if policy.whitelist is None or genre_key(n) in policy.whitelist]
+
+
+def _cased(label: str, case: Case) -> str:
+    if case == "keep":
+        return label
+    if case != "title":
+        return label.lower() if case == "lower" else label.upper()
+    return "-".join(string.capwords(part) for part in label.replace("_", " ").split("-"))
+
+
+def read_names(path: Path) -> dict[str, tuple[str, ...]]:
+    """A mapping of names from a TOML file: `hiphop = "Hip-Hop"`, `rock = ["Rock", "Guitar"]`, `disco = []` (never)."""
+    names = dict(NAMES)
+    for label, value in read_toml(path).items():
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+            raise ConfigError(f'{path}: {label} must be a name or a list of names, as in {label} = "Name"')
+        try:
+            names[genre_key(label)] = tuple(checked_genre(v) for v in values)
+        except ValueError as error:
+            raise ConfigError(f"{path}: {label}: {error}") from error
+    return names
+
+
+def read_whitelist(text: str) -> frozenset[str]:
+    """The genres of a file with one a line (`#` begins a remark), or of a list with commas."""
+    path = Path(text)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else text.split(",")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the whitelist can't be read ({error})") from error
+    genres = frozenset(genre_key(n) for line in lines if (n := line.partition("#")[0].strip()))
+    if not genres:
+        raise ConfigError(f"{text}: this whitelist holds no genre, so nothing could ever be written")
+    return genres
+
+
+def read_thresholds(values: Iterable[str]) -> tuple[float | None, dict[str, float]]:
+    """`0.8` is the threshold for all genres, `jazz=0.9` that for one."""
+    common, single = None, dict[str, float]()
+    for value in values:
+        name, _, number = value.rpartition("=")
+        try:
+            if name.strip():
+                single[genre_key(name)] = float(number)
+            else:
+                common = float(number)
+        except ValueError as error:
+            raise ConfigError(f"{value!r} is not a threshold: write 0.8, or jazz=0.9") from error
+    return common, single

@@ -1,0 +1,124 @@
+"""WAV and AIFF: chunks, one of which holds an ID3 tag.
+
+The genre of a WAV file is also written to its list of texts (LIST INFO, as IGNR), because Windows and older
+versions of FFmpeg (5.1, for one) look only there. That can't hold several values, so they are joined.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from zhanr.library.tags.edits import Edit, Tags, read_at
+from zhanr.library.tags.id3 import Id3, id3_length, new_tag
+
+_Chunk = tuple[bytes, int, int]  # name, start of its header, end of its content (without the padding byte)
+
+
+def riff_tags(file: BinaryIO, size: int) -> Tags:
+    """The tags of a WAV or AIFF file."""
+    big = read_at(file, 0, 4) == b"FORM"
+    order = ">" if big else "<"
+    end = min(size, 8 + struct.unpack(order + "I", read_at(file, 4, 4))[0])
+    chunks = _chunks(file, 12, end, order)
+    place = next((c for c in chunks if c[0].upper() == b"ID3 "), None)
+    data = read_at(file, place[1] + 8, place[2] - place[1] - 8) if place else b""
+    tag = Id3.parse(data[: id3_length(data)]) if id3_length(data) else None
+    info = None if big else next((c for c in chunks if _is_info(file, c)), None)
+    texts = _texts(file, info) if info else []
+
+    def edits(genres: tuple[str, ...]) -> list[Edit]:
+        new = _even(tag.with_genres(genres) if tag else new_tag(genres))
+        parts = [] if big or texts is None else [_put(info, chunks, end, _info(texts, genres))]
+        parts.append(_put(place, chunks, end, _chunk(b"ID3 " if big else b"id3 ", new, order)))
+        return [*_merged(parts), _total(parts, end, order)]
+
+    listed = tuple(filter(None, (_text(data) for name, data in texts or () if name == b"IGNR")))
+    kept = [c for c in chunks if c != place and (c != info or texts is None)]
+    others = (*(tag.others() if tag else ()), *(t for t in texts or () if t[0] != b"IGNR"), *_contents(file, kept))
+    return Tags(f"ID3v2.{tag.version if tag else 4}", tag.genres if tag and tag.genres else listed, edits, others)
+
+
+def _chunks(file: BinaryIO, at: int, end: int, order: str) -> list[_Chunk]:
+    chunks = []
+    while at + 8 <= end:
+        name, length = struct.unpack(order + "4sI", read_at(file, at, 8))
+        stop = at + 8 + length
+        if stop > end:
+            raise ValueError("one of its chunks is longer than the file: it is incomplete, or was never finished")
+        chunks.append((name, at, stop))
+        at = stop + length % 2
+    if not chunks:
+        raise ValueError("it does not say where its sound ends: it was never finished")
+    return chunks
+
+
+def _contents(file: BinaryIO, chunks: list[_Chunk]) -> Iterator[bytes]:
+    """The chunks as stored, of those with sound only the names."""
+    for name, start, stop in chunks:
+        yield name if name in (b"data", b"SSND") else read_at(file, start, stop - start)
+
+
+def _is_info(file: BinaryIO, chunk: _Chunk) -> bool:
+    return chunk[0] == b"LIST" and read_at(file, chunk[1] + 8, 4) == b"INFO"
+
+
+def _texts(file: BinaryIO, info: _Chunk) -> list[tuple[bytes, bytes]] | None:
+    """Names and contents in a list of texts; None where it isn't as it should be, so that it's better left alone."""
+    begin, end = info[1] + 12, info[2]
+    try:
+        texts = _chunks(file, begin, end, "<") if end > begin else []
+    except ValueError:
+        return None
+    whole = not texts or end - _padded(texts[-1], end) == 0
+    return [(name, read_at(file, a + 8, b - a - 8)) for name, a, b in texts] if whole else None
+
+
+def _text(data: bytes) -> str:
+    return data.split(b"\0")[0].decode("utf-8", "replace").strip()
+
+
+def _info(texts: list[tuple[bytes, bytes]], genres: tuple[str, ...]) -> bytes:
+    """The list of texts with another genre."""
+    genre = (b"IGNR", "; ".join(genres).encode() + b"\0")
+    body = [genre if text[0] == b"IGNR" else text for text in texts]
+    if genre not in body:
+        body.append(genre)
+    return _chunk(b"LIST", b"INFO" + b"".join(_chunk(name, data, "<") for name, data in body), "<")
+
+
+def _chunk(name: bytes, data: bytes, order: str) -> bytes:
+    return name + struct.pack(order + "I", len(data)) + _even(data)
+
+
+def _even(data: bytes) -> bytes:
+    return data + b"\0" * (len(data) % 2)
+
+
+def _put(place: _Chunk | None, chunks: list[_Chunk], end: int, chunk: bytes) -> Edit:
+    """Put a chunk in the place of another one, or behind the last one."""
+    if place:
+        return Edit(place[1], _padded(place, end), chunk)
+    at = _padded(chunks[-1], end)
+    return Edit(at, at, b"\0" * (at % 2) + chunk)
+
+
+def _padded(chunk: _Chunk, end: int) -> int:
+    """Where a chunk ends with its padding byte, which the last one may lack."""
+    return min(end, chunk[2] + (chunk[2] - chunk[1]) % 2)
+
+
+def _merged(edits: list[Edit]) -> list[Edit]:
+    """Two chunks that are added at the same place as one edit; the padding before them is needed once."""
+    if len(edits) == 2 and edits[0].start == edits[0].stop == edits[1].start == edits[1].stop:
+        first, second = edits
+        return [Edit(first.start, first.stop, first.new + second.new[first.start % 2 :])]
+    return edits
+
+
+def _total(edits: list[Edit], end: int, order: str) -> Edit:
+    total = end - 8 + sum(e.growth for e in _merged(edits))
+    if total >= 0xFFFFFFFF:
+        raise ValueError("it would become longer than 4 GB")
+    return Edit(4, 8, struct.pack(order + "I", total))

@@ -1,0 +1,21 @@
+"""zhanr with the decoders of `bad_decoders`: `python slow_zhanr.py scan ...` takes its time for files named slow-*."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+from bad_decoders import BadDecoder
+from zhanr.batch import analyse
+from zhanr.cli import main
+
+if __name__ == "__main__":
+    good = analyse.analyser
+
+    def analyser(model: str | os.PathLike[str] | None = None) -> tuple[partial[Any], str]:
+        start, sha256 = good(model)
+        return partial(BadDecoder, *start.args), sha256
+
+    analyse.analyser = analyser
+    main()

@@ -1,0 +1,275 @@
+"""One's own genres: the head is right, its test is honest, the graph around it stays, and nothing worse replaces."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from tiny import LABELS, N_BINS, N_FRAMES, tiny_model
+from zhanr import Classifier
+from zhanr.aggregate import aggregate, softmax
+from zhanr.bundle import load_bundle, write_bundle
+from zhanr.errors import ConfigError, ZhanrError
+from zhanr.library import Library, Song
+from zhanr.training.graph import with_head
+from zhanr.training.head import PENALTIES, Head, choose_penalty, cross_validate, fit, folds
+from zhanr.training.own import collect, group_songs, train_own
+
+sklearn_linear = pytest.importorskip("sklearn.linear_model")
+
+
+def clusters(n: int, d: int, k: int, seed: int, spread: float = 0.5) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % k
+    centers = np.random.default_rng(99).normal(size=(k, d))
+    return (5 + 3 * (centers[y] + spread * rng.normal(size=(n, d)))).astype(np.float32), y.astype(np.int64)
+
+
+def test_the_head_is_the_solution_of_the_regression() -> None:
+    x, y = clusters(300, 6, 3, seed=0, spread=2.0)
+    y[:40] = 0  # unbalanced
+    head = fit(x, y, 3, 0.01)
+    z = (x.astype(np.float64) - x.mean(axis=0, dtype=np.float64)) / x.std(axis=0, dtype=np.float64)
+    oracle = sklearn_linear.LogisticRegression(C=1 / (0.01 * len(y)), class_weight="balanced", max_iter=5000, tol=1e-10)
+    expected = softmax(oracle.fit(z, y).decision_function(z))
+    np.testing.assert_allclose(softmax(head.logits(x)), expected, atol=5e-3)
+
+
+def test_numbers_that_never_change_are_not_used() -> None:
+    x, y = clusters(60, 4, 2, seed=0)
+    x[:, 1] = 7
+    head = fit(x, y, 2, 0.01)
+    assert np.isfinite(head.weights).all()
+    assert not head.weights[:, 1].any()
+    other = x.copy()
+    other[:, 1] = 1000
+    np.testing.assert_allclose(head.logits(other), head.logits(x))
+
+
+def test_folds_never_divide_a_group_and_share_out_the_genres() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(4, size=400)
+    groups = [f"artist {i}" for i in rng.integers(90, size=400)]
+    fold = folds(y, groups, 5)
+    assert all(len({int(f) for f, g in zip(fold, groups, strict=True) if g == name}) == 1 for name in set(groups))
+    for genre in range(4):
+        counts = np.bincount(fold[y == genre], minlength=5)
+        assert counts.min() > 0.6 * counts.max(), counts
+    with pytest.raises(ConfigError, match="5 artists or albums at least, there are 2"):
+        folds(np.array([0, 1, 0]), ["a", "b", "a"], 5)
+
+
+def test_the_test_is_honest_where_artists_give_the_genre_away() -> None:
+    """Embeddings that hold nothing but the artist: a test that divides artists would find every genre."""
+    rng = np.random.default_rng(0)
+    artist = np.repeat(np.arange(40), 5)
+    x = (rng.normal(size=(40, 30))[artist] + 0.01 * rng.normal(size=(200, 30))).astype(np.float32)
+    y = (artist % 2).astype(np.int64)
+    together = cross_validate(x, y, [str(a) for a in artist], 2).logits.argmax(axis=1) == y
+    divided = cross_validate(x, y, [str(i) for i in range(200)], 2).logits.argmax(axis=1) == y
+    assert divided.mean() > 0.95
+    assert together.mean() < 0.75
+
+
+def test_noise_wants_a_strong_penalty_and_clear_genres_a_weak_one() -> None:
+    x, y = clusters(200, 20, 4, seed=0, spread=0.1)
+    groups = [str(i // 3) for i in range(200)]
+    noise = np.random.default_rng(0).normal(size=x.shape).astype(np.float32)
+    assert choose_penalty(noise, y, groups, 4) >= 1.0
+    assert choose_penalty(x, y, groups, 4) <= PENALTIES[1]
+
+
+def test_the_temperature_calibrates_songs_that_were_not_seen() -> None:
+    x, y = clusters(400, 10, 3, seed=0, spread=3.0)
+    found = cross_validate(x, y, [str(i // 2) for i in range(400)], 3)
+
+    def loss(temperature: float) -> float:
+        p = softmax(found.logits, temperature=temperature)
+        return -float(np.log(p[np.arange(len(y)), y]).mean())
+
+    assert loss(found.temperature) <= min(loss(0.9 * found.temperature), loss(1.1 * found.temperature))
+
+
+def test_a_head_on_mean_embeddings_is_exactly_what_serving_computes(tmp_path: Path) -> None:
+    """Windows are answered one by one and then aggregated; for a linear head that is the head of their mean."""
+    bundle = load_bundle(tiny_model(tmp_path / "old.onnx"))
+    rng = np.random.default_rng(0)
+    head = Head(rng.normal(size=(5, N_BINS)), rng.normal(size=5))
+    card = bundle.card
+    path = tmp_path / "new.onnx"
+    labels = tuple("abcde")
+    card = type(card).from_dict(card.to_dict() | {"labels": labels, "temperature": 1.7})
+    write_bundle(path, with_head(bundle.path.read_bytes(), head), card)
+    picture = rng.random((N_BINS, 7 * N_FRAMES)).astype(np.float32)
+    answer = Classifier.load(path).predict_features(picture)
+    assert len(answer.timeline) > 5
+    expected = softmax(head.logits(answer.embedding[None])[0], temperature=1.7)
+    np.testing.assert_allclose([answer.probabilities[g] for g in labels], expected, atol=1e-5)
+    logits = rng.normal(size=(9, 4))
+    np.testing.assert_allclose(aggregate(logits), softmax(logits.mean(axis=0)), atol=1e-12)
+
+
+def test_the_surgery_keeps_embedding_and_novelty_and_drops_the_old_head(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx")
+    model = onnx.load(old)
+    model.graph.node.append(helper.make_node("ReduceMax", ["logits"], ["novelty"], axes=[1], keepdims=0))
+    model.graph.output.append(helper.make_tensor_value_info("novelty", TensorProto.FLOAT, ["n"]))
+    onnx.save(model, tmp_path / "novelty.onnx")
+    x = np.random.default_rng(0).random((3, N_BINS, N_FRAMES)).astype(np.float32)
+    card = load_bundle(old).card
+    card = type(card).from_dict(card.to_dict() | {"labels": ("a", "b")})
+    head = Head(np.ones((2, N_BINS)), np.array([0.0, 1.0]))
+    for name in ("old.onnx", "novelty.onnx"):
+        before = load_bundle(tmp_path / name).run(x)
+        graph = with_head((tmp_path / name).read_bytes(), head)
+        after = write_bundle(tmp_path / "new.onnx", graph, card).run(x)
+        np.testing.assert_array_equal(after.embedding, before.embedding)
+        np.testing.assert_allclose(after.logits, head.logits(before.embedding), rtol=1e-5)
+        if before.novelty is not None:
+            np.testing.assert_array_equal(after.novelty, before.novelty)
+        kept = {weight.name for weight in onnx.load_model_from_string(graph).graph.initializer}
+        assert ("weights" in kept) == (name == "novelty.onnx"), "the old head stays only where novelty needs it"
+        again = with_head(graph, Head(np.zeros((3, N_BINS)), np.arange(3.0)))
+        card3 = type(card).from_dict(card.to_dict() | {"labels": ("a", "b", "c")})
+        third = write_bundle(tmp_path / "third.onnx", again, card3).run(x)
+        np.testing.assert_allclose(third.logits, np.tile([0, 1, 2], (3, 1)))
+    with pytest.raises(ZhanrError, match="does not compute"):
+        with_head(onnx.helper.make_model(helper.make_graph([], "g", [], [])).SerializeToString(), head)
+
+
+def song(i: int, **more: Any) -> Song:
+    return Song(Path(f"/music/{i // 4}/{i}.mp3"), **({"content_hash": f"h{i}"} | more))
+
+
+def test_songs_of_an_artist_an_album_or_a_recording_stay_together() -> None:
+    songs = [
+        song(0, artist="The Beatles"),
+        song(4, artist="the beatles!"),
+        song(8, artist="Solo", album="Both", content_hash="x"),
+        song(9, artist="Guest", album="both"),
+        song(20, content_hash="x"),
+        song(24, artist="Various Artists", album="Greatest Hits"),
+        song(28, artist="Various Artists", album="Greatest Hits"),
+        song(32),
+        song(36),
+    ]
+    a, b, c, d, e, *others = group_songs(songs)
+    assert a == b
+    assert c == d == e
+    assert len({a, c, *others}) == 6
+
+
+def own_library(path: Path, model: Path, *, signal: bool = True, n: int = 120, **more: Any) -> Path:
+    """Songs of three genres, two of which the old model lacks; each artist made four of one genre."""
+    sha256 = load_bundle(model).sha256
+    x, _ = clusters(n, N_BINS, 3, seed=0)
+    y = (np.arange(n) // 4) % 3
+    centers, _ = clusters(3, N_BINS, 3, seed=1, spread=0)
+    x = (centers[y] if signal else 0) + np.random.default_rng(0).normal(size=(n, N_BINS)).astype(np.float32)
+    genres = ("Jazz", "Hip-Hop", "Čalgija")
+    with Library.open(path) as library:
+        library.add(
+            *(
+                Song(
+                    Path(f"/music/{i:03}.mp3"),
+                    content_hash=f"h{i}",
+                    duration=100.0,
+                    best="jazz",
+                    genre="jazz",
+                    probabilities=dict.fromkeys(LABELS, 1 / 3),
+                    model_sha256=sha256,
+                    artist=f"artist {i // 4}",
+                    embedding=x[i],
+                    **({"correction": genres[y[i]]} | more),
+                )
+                for i in range(n)
+            )
+        )
+    return path
+
+
+def test_a_better_model_is_written_with_its_report_and_parent(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx", confidence=0.4)
+    target = tmp_path / "own.onnx"
+    with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
+        result = train_own(library, target, model=old)
+        first = target.read_bytes()
+        second = train_own(library, target, model=old)
+        vectors = library.embeddings()[1]
+    assert result.genres == ("Hip-Hop", "Jazz", "Čalgija")
+    assert result.comparison.old == pytest.approx(1 / 3)
+    assert result.comparison.new > 0.9
+    assert result.comparison.known == 40, "of its own genres, only jazz is known to the old model"
+    card = load_bundle(target).card
+    assert card.labels == result.genres
+    assert card.thresholds == {"confidence": 0.4}
+    assert card.parents[-1]["sha256"] == load_bundle(old).sha256
+    assert card.scores["cross_validation"]["new"] == result.comparison.new
+    assert card.training["data"]["library"]["songs"] == 120
+    assert second.kept is not None
+    assert second.kept.read_bytes() == first == target.read_bytes(), "the same library gives the same model"
+    assert vectors.shape == (120, N_BINS)
+
+
+def test_a_model_that_is_not_better_is_not_written_unless_forced(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx")
+    target = tmp_path / "own.onnx"
+    target.write_bytes(b"the old one")
+    with Library.open(own_library(tmp_path / "library.sqlite", old, signal=False)) as library:
+        result = train_own(library, target, model=old)
+        assert not result.comparison.better
+        assert (result.written, target.read_bytes()) == (None, b"the old one")
+        forced = train_own(library, target, model=old, force=True)
+    assert forced.kept is not None
+    assert forced.kept.read_bytes() == b"the old one"
+    assert load_bundle(target).card.labels == forced.genres
+
+
+def test_tags_count_only_if_trusted_and_corrections_count_more(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx")
+    bundle = load_bundle(old)
+    path = own_library(tmp_path / "library.sqlite", old, correction=None, tag_genre="hip hop")
+    with Library.open(path) as library:
+        with pytest.raises(ConfigError, match="there are: none"):
+            collect(library, bundle)
+        for i in range(60):
+            library.correct(f"/music/{i:03}.mp3", "Rock")
+        library.correct("/music/060.mp3", "Hip-Hop")
+        library.correct("/music/061.mp3", "Polka")
+        found = collect(library, bundle, trust_tags=True)
+        assert found.genres == ("Hip-Hop", "Rock")
+        assert np.bincount(found.y).tolist() == [59, 60]
+        assert found.left_out == {"Polka": 1}
+        assert found.n_corrections == 61
+        assert set(found.old_knows) == {"Rock"}
+        assert len(collect(library, bundle, trust_tags=True, query="path~/music/0").y) == 99
+        with pytest.raises(ConfigError, match="another model"):
+            collect(library, load_bundle(tiny_model(tmp_path / "other.onnx", seed=5)))
+
+
+def test_the_command(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx")
+    library = own_library(tmp_path / "library.sqlite", old)
+    command = [sys.executable, "-W", "error", "-m", "zhanr", "train", "--from-library", "--library", str(library)]
+    done = subprocess.run([*command, "--model", str(old)], capture_output=True, text=True, check=True)
+    assert "Čalgija" in done.stdout
+    assert "95 % interval" in done.stdout
+    assert "people correct what is wrong" in done.stdout
+    assert load_bundle(tmp_path / "own.onnx").card.labels == ("Hip-Hop", "Jazz", "Čalgija")
+    bad = subprocess.run([*command[:-3], "--library", str(library)], capture_output=True, text=True, check=False)
+    assert bad.returncode == 2
+    as_json = [*command, "--model", str(old), "--json", "--where", "path~nowhere"]
+    none = subprocess.run(as_json, capture_output=True, text=True, check=False)
+    assert none.returncode == 1
+    assert "two genres at least" in none.stderr
+    report = subprocess.run([*command, "--model", str(old), "--json"], capture_output=True, text=True, check=True)
+    assert json.loads(report.stdout)["comparison"]["better"] is True

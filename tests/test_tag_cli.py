@@ -1,0 +1,140 @@
+"""`zhanr tag` as a user runs it: plan, trial, write, undo."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tag_files import (
+    id3_tag,
+    put,
+    rewritten,
+    state,
+)
+from tiny import LABELS, tiny_model
+from zhanr.audio.payload import payload_sha256
+from zhanr.library import Library, Song
+from zhanr.library.tags.formats import read_genres
+from zhanr.library.tags.plan import read_plan
+
+
+def zhanr(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", "-m", "zhanr", "tag", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A library of four songs: sure, not so sure, not sure at all, and one that has gone."""
+    monkeypatch.setenv("ZHANR_LIBRARY", str(tmp_path / "data" / "library.sqlite"))
+    music = tmp_path / "music"
+    music.mkdir()
+    answers = {"flac-bare": ("jazz", 0.95), "mp3-bare": ("rock", 0.7), "opus": (None, 0.9), "m4a-bare": ("jazz", 0.9)}
+    with Library.open() as opened:
+        for name, (genre, confidence) in answers.items():
+            path = put(music, name)
+            status = path.stat()
+            probabilities = {genre or "jazz": confidence, "rock": 1 - confidence}
+            opened.add(
+                Song(
+                    path,
+                    status.st_size,
+                    status.st_mtime_ns,
+                    content_hash=payload_sha256(path),
+                    genre=genre,
+                    best=genre or "jazz",
+                    confidence=confidence,
+                    probabilities=probabilities | {genre or "jazz": confidence},
+                    reason=None if genre else "not sure",
+                )
+            )
+    return music
+
+
+def test_from_the_library_to_the_files_and_back(library: Path, tmp_path: Path) -> None:
+    made, before = tmp_path / "plan.csv", state(library)
+    (library / "m4a-bare.m4a").unlink()
+    del before[str(library / "m4a-bare.m4a")]
+    rows = lines(zhanr("plan", "-o", made, "--threshold", "0.8", "--all", "--json", code=1))
+    assert [(Path(r["path"]).stem, r["write"], r["genres"]) for r in rows if "write" in r and "path" in r] == [
+        ("flac-bare", True, ["Jazz"]),
+        ("mp3-bare", False, ["Rock"]),
+        ("opus", False, ["Jazz"]),
+    ]
+    assert [r["error"] for r in rows if "error" in r] != []
+    assert rows[-1] == {"plan": str(made), "write": 1, "left": 2, "failed": 1}
+    trial = zhanr("apply", made)
+    assert "NOTHING WAS WRITTEN" in trial.stderr
+    assert "--write" in trial.stderr
+    assert state(library) == before
+    *written, last = lines(zhanr("apply", made, "--write", "--json"))
+    assert [(o["status"], o["genres"]) for o in written] == [("written", ["Jazz"])]
+    assert last["written"] == 1
+    assert Path(last["journal"]).is_file()
+    assert state(library) != before
+    assert [o["status"] for o in lines(zhanr("undo", "--json"))] == ["restored"]
+    assert state(library) == before
+    assert "nothing to undo" in zhanr("undo", "last", code=1).stderr
+
+
+def test_a_plan_is_not_overwritten_and_stale_songs_are_left_out(library: Path, tmp_path: Path) -> None:
+    made = tmp_path / "plan.csv"
+    retagged, changed = library / "flac-bare.flac", library / "mp3-bare.mp3"
+    retagged.write_bytes(rewritten(retagged.read_bytes(), ("Unknown",)))
+    changed.write_bytes(id3_tag() + changed.read_bytes()[:-4000])
+    done = zhanr("plan", retagged, changed, "--library", os.environ["ZHANR_LIBRARY"], "-o", made, "--threshold", "0.5",
+                 "--no-genre", "unknown", "--policy", "empty", code=1)  # fmt: skip
+    assert "changed since it was scanned" in done.stderr
+    assert [r.path for r in read_plan(made)] == [retagged]
+    assert "--force" in zhanr("plan", "-o", made, code=1).stderr
+    assert len(read_plan(made)) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--threshold", "jaz=0.5"],
+        ["--threshold", "2"],
+        ["--whitelist", ","],
+        ["--map", "absent.toml"],
+        ["--also", "-1"],
+    ],
+)
+def test_wrong_rules_are_told_before_anything_is_read(library: Path, tmp_path: Path, wrong: list[str]) -> None:
+    assert library.is_dir()
+    assert zhanr("plan", "-o", tmp_path / "plan.csv", *wrong, code=1).stderr.startswith("zhanr: ")
+    assert not (tmp_path / "plan.csv").exists()
+
+
+def test_from_the_files_where_there_is_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHANR_LIBRARY", str(tmp_path / "library.sqlite"))
+    music, model = tmp_path / "music", tiny_model(tmp_path / "tiny.onnx")
+    music.mkdir()
+    paths = [put(music, n) for n in ("mp3", "flac-bare")]
+    (music / "empty.ogg").touch()
+    made = tmp_path / "plan.csv"
+    options = ("--model", model, "--policy", "add", "--threshold", "0", "--case", "upper")
+    assert "empty" in zhanr("plan", music, "-o", made, *options, code=1).stderr
+    rows = {r.path: r for r in read_plan(made)}
+    assert list(rows) == sorted(paths)
+    assert rows[paths[0]].genres[0] == "Old Genre"
+    assert {r.genres[-1] for r in rows.values()} <= {label.upper() for label in LABELS}
+    assert "NOTHING WAS WRITTEN" in zhanr("apply", made).stderr
+    assert "To take it back" in zhanr("apply", made, "--write").stdout
+    assert "2 done" in zhanr("apply", made, "--write").stdout
+    assert [read_genres(p) for p in paths] == [rows[p].genres for p in paths]
+    assert "2 restored" in zhanr("undo", made).stdout
+    assert read_genres(paths[0]) == ("Old Genre",)
