@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +235,19 @@ def test_a_model_that_is_not_better_is_not_written_unless_forced(tmp_path: Path)
     assert load_bundle(target).card.labels == forced.genres
 
 
+def test_a_genre_that_can_not_be_learnt_any_more_counts_against_the_new_model(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx")
+    with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
+        for song in list(library.songs("genre=Jazz", embeddings=True)):
+            library.add(replace(song, artist="one artist made it all"))
+        result = train_own(library, tmp_path / "own.onnx", model=old)
+    assert result.left_out == {"Jazz": 40}
+    assert (result.comparison.songs, result.comparison.known) == (120, 40)
+    assert result.comparison.new < 0.7
+    assert (result.comparison.known_new, result.comparison.known_old) == (0.0, 1.0)
+    assert result.written is None
+
+
 def test_tags_count_only_if_trusted_and_corrections_count_more(tmp_path: Path) -> None:
     old = tiny_model(tmp_path / "old.onnx")
     bundle = load_bundle(old)
@@ -249,7 +263,7 @@ def test_tags_count_only_if_trusted_and_corrections_count_more(tmp_path: Path) -
         assert found.genres == ("Hip-Hop", "Rock")
         assert np.bincount(found.y).tolist() == [59, 60]
         assert found.left_out == {"Polka": 1}
-        assert found.n_corrections == 61
+        assert found.n_corrections == 62
         assert set(found.old_knows) == {"Rock"}
         assert len(collect(library, bundle, trust_tags=True, query="path~/music/0").y) == 99
         with pytest.raises(ConfigError, match="another model"):

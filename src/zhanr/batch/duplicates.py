@@ -18,8 +18,13 @@ from zhanr.errors import AudioError
 from zhanr.library import Library, Song
 from zhanr.library.similar import close_pairs, same_sound
 
-DISTANCE = 0.02
-"""The cosine distance up to which two embeddings may be of one recording."""
+DISTANCE = 0.1
+"""The cosine distance up to which two embeddings may be of one recording.
+
+`benchmarks/duplicates.py` on 40 excerpts of 15-30 s: 95 % of copies in MP3 (64 and 128 kbit/s), AAC and FLAC are within
+0.081, the median is 0.001 to 0.009; of pairs of different songs 1 % are within 0.085. So 0.1 finds nearly all copies
+and proposes few others, each of which costs the decoding of two files.
+"""
 SECONDS = 3.0
 """How much longer one of two files of a recording may be."""
 HEARD = 60.0

@@ -9,6 +9,7 @@ started anew, finds it there or writes the same file. So nothing is lost and not
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pickle
 import tempfile
@@ -120,6 +121,7 @@ def _run(todo: list[Part], work: Classify, address: str | None, workers: int | N
     ray = _ray()
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False, logging_level="warning")
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     jobs = min(workers or max(1, int(ray.cluster_resources().get("CPU", 1))), len(todo))

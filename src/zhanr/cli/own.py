@@ -68,12 +68,12 @@ def _report(result: Result) -> None:
     typer.echo(f"{told.songs:,} songs of {len(result.genres)} genres: {', '.join(result.genres)}")
     if result.left_out:
         few = ", ".join(f"{genre} ({count})" for genre, count in result.left_out.items())
-        typer.echo(f"left out, for there are too few songs or artists: {few}")
+        typer.echo(f"left out, for there are too few songs or artists (these count as wrong): {few}")
     typer.echo("on songs of artists and albums that it was not trained on:")
     typer.echo(f"  right, of all {told.songs:,}:  new {told.new:.1%}, old {told.old:.1%}  {_interval(told.gain)}")
     if told.known and told.known_gain:
         typer.echo(
-            f"  right, of the {told.known:,} whose genre both know:  new {told.known_new:.1%}, "
+            f"  right, of the {told.known:,} whose genre the old one knows:  new {told.known_new:.1%}, "
             f"old {told.known_old:.1%}  {_interval(told.known_gain)}"
         )
     if bias := _bias(told):

@@ -35,7 +35,8 @@ class Examples:
     """What a library teaches: embeddings (n, d) with genre numbers (n,), and who belongs together.
 
     `old` is the genre that the old model says, in the new names, None where it means none of them. `left_out` counts
-    songs by genres that have too few.
+    songs by genres that have too few; `lost_*` are the genre, group and old answer of each of these songs, on which the
+    new model can only be wrong.
     """
 
     x: NDArray[np.float32]
@@ -46,6 +47,9 @@ class Examples:
     old_knows: tuple[str, ...]
     n_corrections: int
     left_out: Mapping[str, int] = field(default_factory=dict)
+    lost_genres: tuple[str, ...] = ()
+    lost_groups: tuple[str, ...] = ()
+    lost_old: tuple[str | None, ...] = ()
     sha256: str = ""
 
 
@@ -53,8 +57,8 @@ class Examples:
 class Comparison:
     """The new model beside the old one, on songs of artists that it was not trained on.
 
-    Accuracies are over all songs; `known_*` over the `known` songs whose genre both have. `gain` is new minus old over
-    all, with its 95 % interval by a bootstrap of whole artists and albums.
+    Accuracies are over all songs; `known_*` over the `known` songs whose genre the old one has. `gain` is new minus
+    old over all, with its 95 % interval by a bootstrap of whole artists and albums.
     """
 
     songs: int
@@ -70,7 +74,7 @@ class Comparison:
 
     @property
     def better(self) -> bool:
-        """The rule: surely better over all, and not surely worse on the genres that both know."""
+        """The rule: surely better over all, and not surely worse on the genres that the old one knows."""
         return self.gain[1] > 0 and (self.known_gain is None or self.known_gain[2] >= 0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,7 +155,8 @@ def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query
     pairs = [(song, genre) for genre, those in enough.items() for song in those]
     genres = tuple(enough)
     names = Names({})
-    means = {label: names.meant(label, genres) for label in parent.card.labels}
+    means = {label: names.meant(label, tuple(by_genre)) for label in parent.card.labels}
+    lost = [(song, genre) for genre in left_out for song in by_genre[genre]]
     digest = hashlib.sha256(
         "\n".join(sorted(f"{s.content_hash or s.location} {g}" for s, g in pairs)).encode("utf-8", "replace")
     )
@@ -162,8 +167,11 @@ def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query
         groups=tuple(groups[song.id] for song, _ in pairs),
         old=tuple(_only(means.get(song.best or "", set())) for song, _ in pairs),
         old_knows=tuple(sorted({g for label in means for g in [_only(means[label])] if g})),
-        n_corrections=sum(song.correction is not None for song, _ in pairs),
+        n_corrections=sum(song.correction is not None for song, _ in [*pairs, *lost]),
         left_out=left_out,
+        lost_genres=tuple(genre for _, genre in lost),
+        lost_groups=tuple(groups[song.id] for song, _ in lost),
+        lost_old=tuple(_only(means.get(song.best or "", set())) for song, _ in lost),
         sha256=digest.hexdigest(),
     )
 
@@ -201,23 +209,28 @@ def _keys(song: Song) -> list[tuple[str, str]]:
 
 
 def compare(examples: Examples, found: CrossValidation, *, seed: int = 0) -> Comparison:
-    """Score new and old on every song, the new one as it answers for artists it never saw."""
+    """Score new and old on every song, the new one as it answers for artists it never saw.
+
+    Songs of genres that were left out count, too: the new model is wrong on them, and the old one may be right.
+    """
     truth = examples.y
-    new = found.logits.argmax(axis=1) == truth
-    old = np.array([o == examples.genres[t] for o, t in zip(examples.old, truth, strict=True)])
-    known = np.isin([examples.genres[t] for t in truth], examples.old_knows)
-    confusion = metrics.confusion_matrix(truth, found.logits.argmax(axis=1), len(examples.genres))
+    answers = found.logits.argmax(axis=1)
+    genres = np.array([*(examples.genres[i] for i in truth), *examples.lost_genres])
+    groups = np.array([*examples.groups, *examples.lost_groups])
+    new = np.concatenate([answers == truth, np.zeros(len(examples.lost_genres), np.bool_)])
+    old = np.array([o == g for o, g in zip((*examples.old, *examples.lost_old), genres.tolist(), strict=True)])
+    known = np.isin(genres, examples.old_knows)
     some = bool(known.any())
     return Comparison(
-        songs=len(truth),
+        songs=len(genres),
         new=float(new.mean()),
         old=float(old.mean()),
-        macro_f1=metrics.macro_f1(confusion),
+        macro_f1=metrics.macro_f1(metrics.confusion_matrix(truth, answers, len(examples.genres))),
         known=int(known.sum()),
         known_new=float(new[known].mean()) if some else None,
         known_old=float(old[known].mean()) if some else None,
-        gain=_gain(new, old, np.asarray(examples.groups), seed),
-        known_gain=_gain(new[known], old[known], np.asarray(examples.groups)[known], seed) if some else None,
+        gain=_gain(new, old, groups, seed),
+        known_gain=_gain(new[known], old[known], groups[known], seed) if some else None,
         corrections=examples.n_corrections,
     )
 
