@@ -7,12 +7,13 @@ import dataclasses
 import io
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
 
 import zhanr
 from zhanr.bundle import Bundle, Card, write_bundle
@@ -25,12 +26,17 @@ OPSET = 17
 
 
 def to_onnx_bytes(
-    model: nn.Module, n_bins: int, n_frames: int, *, any_width: bool = False, constants: tuple[str, ...] = ()
+    model: GenreModel,
+    n_bins: int,
+    n_frames: int,
+    *,
+    any_width: bool = False,
+    constants: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> bytes:
     """The graph of a network: input x (n, n_bins, n_frames), outputs logits and embedding, for any n.
 
-    With `any_width` it reads any number of frames as well. `constants` names outputs beyond the two that are the same
-    for every input, in the order in which the network gives them.
+    With `any_width` it reads any number of frames as well. `constants` become further outputs, the same for every
+    input.
     """
     axes = {"x": {0: "n", 2: "frames"} if any_width else {0: "n"}, "logits": {0: "n"}, "embedding": {0: "n"}}
     example = torch.rand(2, n_bins, n_frames, generator=torch.Generator().manual_seed(0))
@@ -38,6 +44,8 @@ def to_onnx_bytes(
     with warnings.catch_warnings():
         # the exporter that is to replace this one needs onnxscript as well, and gives the same graph
         warnings.simplefilter("ignore", DeprecationWarning)
+        # the widths of a padding are written as a little sum, which it can't work out beforehand
+        warnings.filterwarnings("ignore", message="Constant folding", category=UserWarning)
         torch.onnx.export(
             copy.deepcopy(model).cpu().eval(),
             (example,),
@@ -45,10 +53,23 @@ def to_onnx_bytes(
             dynamo=False,
             opset_version=OPSET,
             input_names=("x",),
-            output_names=("logits", "embedding", *constants),
+            output_names=("logits", "embedding"),
             dynamic_axes=axes,
         )
-    return buffer.getvalue()
+    return _with_constants(buffer.getvalue(), constants) if constants else buffer.getvalue()
+
+
+def _with_constants(graph: bytes, constants: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Add outputs that depend on no input, which torch refuses to trace."""
+    import onnx
+
+    model = onnx.load_model_from_string(graph)
+    for name, values in constants.items():
+        tensor = onnx.numpy_helper.from_array(np.ascontiguousarray(values))
+        model.graph.node.append(onnx.helper.make_node("Constant", [], [name], value=tensor))
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, tensor.data_type, values.shape))
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def make_card(
