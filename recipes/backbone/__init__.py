@@ -1,0 +1,24 @@
+"""How the default network was made: `zhanr.models.backbone`, distilled from MSD_musicnn, then fitted on GTZAN.
+
+One command per stage, from the root of the repository, with the extra `dev` installed. M is the folder
+`musicnn/MSD_musicnn` of the unpacked wheel `musicnn==0.1.0` from PyPI; S holds the stores and the audio of GTZAN; any
+other music helps, since the first two stages read no label:
+
+    python -m recipes.backbone.targets --musicnn $M --out pairs0.npz $S/audio OTHER_MUSIC
+    python -m recipes.backbone.targets --musicnn $M --out pairs1.npz --augment 1 $S/audio OTHER_MUSIC
+    python -m recipes.backbone.distill --musicnn $M --out first.safetensors pairs0.npz pairs1.npz
+    python -m recipes.backbone.distill --musicnn $M --init first.safetensors --out tower.safetensors \
+        --steps 600 --rate 0.0012 --seed 1 pairs0.npz pairs1.npz
+    python -m recipes.backbone.features --tower tower.safetensors --pairs pairs0.npz --out features.npz \
+        $S/mel128_train.npz $S/mel128_valid.npz
+    python -m recipes.backbone.fit --features features.npz --tower tower.safetensors --out .
+    python -m recipes.backbone.export --weights weights.safetensors --card card.json --out backbone.onnx \
+        $S/mel128_train.npz $S/mel128_valid.npz
+
+The first tower did not come from this very command but from forerunners of `distill`, with the same data, losses,
+augmentation and start: 730 steps without the 2-D branch on the first pairs, then 2260 steps with it on both. Everything
+after it is what the commands give. `musicnn` was held against a full port of the published network, and never against
+TensorFlow itself.
+
+`grid` and `tf_checkpoint` serve the first two stages; `head` and `score` are the parts of `fit`.
+"""
