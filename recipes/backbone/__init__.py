@@ -1,8 +1,9 @@
 """How the default network was made: `zhanr.models.backbone`, distilled from MSD_musicnn, then fitted on GTZAN.
 
 One command per stage, from the root of the repository, with the extra `dev` installed. M is the folder
-`musicnn/MSD_musicnn` of the unpacked wheel `musicnn==0.1.0` from PyPI; S holds the stores and the audio of GTZAN; any
-other music helps, since the first two stages read no label:
+`musicnn/MSD_musicnn` of the unpacked wheel `musicnn==0.1.0` from PyPI; S holds the stores and the audio of GTZAN;
+OTHER_MUSIC is a folder of any recordings that are not GTZAN's: the first two stages read no label, and stage 4 says how
+often such music is stopped.
 
     python -m recipes.backbone.targets --musicnn $M --out pairs0.npz $S/audio OTHER_MUSIC
     python -m recipes.backbone.targets --musicnn $M --out pairs1.npz --augment 1 $S/audio OTHER_MUSIC
@@ -17,8 +18,8 @@ other music helps, since the first two stages read no label:
 
 The first tower did not come from this very command but from forerunners of `distill`, with the same data, losses,
 augmentation and start: 730 steps without the 2-D branch on the first pairs, then 2260 steps with it on both. Everything
-after it is what the commands give. `musicnn` was held against a full port of the published network, and never against
-TensorFlow itself.
+after it is the commands' own work, though the 600 steps were still made in float32. `musicnn` was held against a full
+port of the published network, and never against TensorFlow itself.
 
 `grid` and `tf_checkpoint` serve the first two stages; `head` and `score` are the parts of `fit`.
 """

@@ -102,7 +102,7 @@ def training(card: dict[str, Any], stores: list[FeatureStore]) -> dict[str, Any]
             for store in stores
         ],
         "split": f"all {card['n_centres']} of train+valid; the scores are out of fold",
-        "seed": 0,
+        "seed": 0,  # of the augmented copies; those of the folds are named with the scores
         "recipe": "recipes/backbone",
         "head": card["head"],
         "versions": {module.__name__: str(module.__version__) for module in (zhanr, torch, numpy, scipy, sklearn)},
