@@ -119,26 +119,27 @@ def test_a_head_on_mean_embeddings_is_exactly_what_serving_computes(tmp_path: Pa
     np.testing.assert_allclose(aggregate(logits), softmax(logits.mean(axis=0)), atol=1e-12)
 
 
-def test_the_surgery_keeps_embedding_and_novelty_and_drops_the_old_head(tmp_path: Path) -> None:
+def test_the_surgery_keeps_the_embedding_and_drops_the_old_head(tmp_path: Path) -> None:
     old = tiny_model(tmp_path / "old.onnx")
     model = onnx.load(old)
-    model.graph.node.append(helper.make_node("ReduceMax", ["logits"], ["novelty"], axes=[1], keepdims=0))
-    model.graph.output.append(helper.make_tensor_value_info("novelty", TensorProto.FLOAT, ["n"]))
-    onnx.save(model, tmp_path / "novelty.onnx")
+    places = helper.make_tensor("places", TensorProto.FLOAT, [3, N_BINS], np.ones(3 * N_BINS))
+    model.graph.node.append(helper.make_node("Constant", [], ["prototypes"], value=places))
+    model.graph.output.append(helper.make_tensor_value_info("prototypes", TensorProto.FLOAT, [3, N_BINS]))
+    onnx.save(model, tmp_path / "prototypes.onnx")
     x = np.random.default_rng(0).random((3, N_BINS, N_FRAMES)).astype(np.float32)
     card = load_bundle(old).card
     card = type(card).from_dict(card.to_dict() | {"labels": ("a", "b")})
     head = Head(np.ones((2, N_BINS)), np.array([0.0, 1.0]))
-    for name in ("old.onnx", "novelty.onnx"):
+    for name in ("old.onnx", "prototypes.onnx"):
         before = load_bundle(tmp_path / name).run(x)
         graph = with_head((tmp_path / name).read_bytes(), head)
         after = write_bundle(tmp_path / "new.onnx", graph, card).run(x)
         np.testing.assert_array_equal(after.embedding, before.embedding)
         np.testing.assert_allclose(after.logits, head.logits(before.embedding), rtol=1e-5)
-        if before.novelty is not None:
-            np.testing.assert_array_equal(after.novelty, before.novelty)
+        assert (before.prototypes is not None) == (name == "prototypes.onnx")
+        assert after.prototypes is None
         kept = {weight.name for weight in onnx.load_model_from_string(graph).graph.initializer}
-        assert ("weights" in kept) == (name == "novelty.onnx"), "the old head stays only where novelty needs it"
+        assert "weights" not in kept, "the old head is gone"
         again = with_head(graph, Head(np.zeros((3, N_BINS)), np.arange(3.0)))
         card3 = type(card).from_dict(card.to_dict() | {"labels": ("a", "b", "c")})
         third = write_bundle(tmp_path / "third.onnx", again, card3).run(x)

@@ -13,15 +13,18 @@ BEFORE = "logits_before"
 
 
 def with_head(graph: bytes, head: Head) -> bytes:
-    """The graph with its output `logits` computed by `head` from its `embedding`; its other outputs are as before.
+    """The graph with its output `logits` computed by `head` from its `embedding`, which stays as it is.
 
-    A novelty that is computed from the old logits keeps them. What nothing needs any more is taken out.
+    Places of the old genres among the embeddings (`prototypes`) go with them. What nothing needs any more is taken out.
     """
     model = onnx.load_model_from_string(graph)
     body = model.graph
     produced = {name for node in body.node for name in node.output}
     if not {"logits", "embedding"} <= produced:
         raise ZhanrError("the model's graph does not compute the outputs logits and embedding")
+    outputs = [output for output in body.output if output.name in ("logits", "embedding")]
+    del body.output[:]
+    body.output.extend(outputs)
     for node in body.node:
         node.output[:] = [BEFORE if name == "logits" else name for name in node.output]
         node.input[:] = [BEFORE if name == "logits" else name for name in node.input]

@@ -300,9 +300,11 @@ def _card(parent: Bundle, examples: Examples, found: CrossValidation, comparison
         "sha256": examples.sha256,
     }
     log_p = found.log_probabilities
+    sure, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == examples.y
+    threshold = metrics.threshold_for_precision(sure, right, 0.95)
     scores = comparison.to_dict() | {
         "nll": metrics.negative_log_likelihood(log_p, examples.y),
-        "ece": metrics.expected_calibration_error(np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == examples.y),
+        "ece": metrics.expected_calibration_error(sure, right),
     }
     return dataclasses.replace(
         old,
@@ -310,6 +312,7 @@ def _card(parent: Bundle, examples: Examples, found: CrossValidation, comparison
         labels=examples.genres,
         aggregation="mean_log_probability",  # the one under which a head on mean embeddings is exact
         temperature=found.temperature,
+        thresholds={} if threshold is None else {"confidence": threshold},
         description=f"A person's own genres: a linear head, trained on a library, on the embedding of {old.name}",
         training={
             "data": {"library": data},
