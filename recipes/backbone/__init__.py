@@ -8,8 +8,10 @@ often such music is stopped.
     python -m recipes.backbone.targets --musicnn $M --out pairs0.npz $S/audio OTHER_MUSIC
     python -m recipes.backbone.targets --musicnn $M --out pairs1.npz --augment 1 $S/audio OTHER_MUSIC
     python -m recipes.backbone.distill --musicnn $M --out first.safetensors pairs0.npz pairs1.npz
-    python -m recipes.backbone.distill --musicnn $M --init first.safetensors --out tower.safetensors \
-        --steps 600 --rate 0.0012 --seed 1 pairs0.npz pairs1.npz
+    python -m recipes.backbone.distill --musicnn $M --init first.safetensors --out second.safetensors \
+        --steps 1800 --rate 0.0015 --seed 1 pairs0.npz pairs1.npz
+    python -m recipes.backbone.distill --musicnn $M --init second.safetensors --out tower.safetensors \
+        --steps 1200 --rate 0.0012 --seed 2 pairs0.npz pairs1.npz
     python -m recipes.backbone.features --tower tower.safetensors --pairs pairs0.npz --out features.npz \
         $S/mel128_train.npz $S/mel128_valid.npz
     python -m recipes.backbone.fit --features features.npz --tower tower.safetensors --out .
@@ -18,8 +20,8 @@ often such music is stopped.
 
 The first tower did not come from this very command but from forerunners of `distill`, with the same data, losses,
 augmentation and start: 730 steps without the 2-D branch on the first pairs, then 2260 steps with it on both. Everything
-after it is the commands' own work, though the 600 steps were still made in float32. `musicnn` was held against a full
-port of the published network, and never against TensorFlow itself.
+after it is the commands' own work. `musicnn` was held against a full port of the published network, and never against
+TensorFlow itself.
 
 `grid` and `tf_checkpoint` serve the first two stages; `head` and `score` are the parts of `fit`.
 """

@@ -1,9 +1,9 @@
 """Stage 3: pooled features of the stores and of the real clips, for the head.
 
-What is written comes from windows of 129 frames (10 s), 64 apart, as the classifier cuts an excerpt of 30 s (where much
-is left at the end of another length, it takes one more window, and these do not):
+What is written comes from windows of 129 frames (10 s) side by side, as the classifier cuts an excerpt of 30 s (where
+much is left at the end of another length, it takes one more window, and these do not):
 
-- windows (n, 5, d) of the excerpts, and whole (n, d), all 30 s at once
+- windows (n, 3, d) of the excerpts, and whole (n, d), all 30 s at once
 - shifted, filtered (n, 3, d): windows of two augmented copies
 - clip_clean, clip_degraded: one row per window of the real recordings that are named like excerpts of the stores
 - other (m, d): windows of all other recordings
@@ -29,7 +29,7 @@ from zhanr.features import dequantise, mel_to_hz
 from zhanr.models.backbone import ClassicFrames, Tower, statistics
 
 Array = NDArray[Any]
-WINDOW, HOP = 129, 64
+WINDOW, HOP = 129, 129
 MEL_HZ = mel_to_hz(grid.mel_centres(grid.N_MELS, grid.STORE.fmax), scale="slaney")
 
 

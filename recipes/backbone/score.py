@@ -12,10 +12,10 @@ from zhanr.aggregate import log_softmax, softmax
 from zhanr.evaluation import metrics
 from zhanr.models.backbone import EMBEDDING_SIZE
 
-WINDOW, HOP = 129, 64
+WINDOW, HOP = 129, 129
 PROTOCOL = (
-    "5-fold CV over {n} (train + valid), artists kept together, seeds {seeds}; windows of 129 frames, hop 64, mean "
-    "log-probability; the tower is distilled without labels, also on partial audio of 373 of them"
+    "5-fold CV over {n} (train + valid), artists kept together, seeds {seeds}; windows of 129 frames side by side, "
+    "mean log-probability; the tower is distilled without labels, also on partial audio of 373 of them"
 )
 GATE = (
     "sum p log p of the calibrated aggregate, minus the smallest squared distance of the mean embedding to a class "
