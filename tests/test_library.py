@@ -371,6 +371,18 @@ def test_folders_below(library: Library) -> None:
 # -- exports
 
 
+def test_a_manifest_holds_what_people_said(tmp_path: Path) -> None:
+    said = [
+        Song(Path("/music/corrected.mp3"), correction="Čalgija", tag_genre="Rock", artist="Ѓ"),
+        Song(Path("/music/tagged.mp3"), tag_genre="Jazz", genre="rock"),
+        Song(Path("/music/two tags.mp3"), tag_genre="Jazz; Blues"),
+        Song(Path("/music/silent.mp3"), genre="rock"),
+    ]
+    assert export.export(said, tmp_path / "set.csv", "manifest") == 2
+    text = (tmp_path / "set.csv").read_text("utf-8")
+    assert text.splitlines() == ["file,genre,artist", "/music/corrected.mp3,Čalgija,Ѓ", "/music/tagged.mp3,Jazz,"]
+
+
 def test_csv(library: Library, tmp_path: Path) -> None:
     assert export.export(library.songs(), tmp_path / "x" / "t.csv", "csv") == len(SONGS)
     with (tmp_path / "x" / "t.csv").open(encoding="utf-8", newline="") as file:

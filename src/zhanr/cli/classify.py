@@ -19,6 +19,7 @@ from zhanr.errors import AudioError
 if TYPE_CHECKING:
     from zhanr.classifier import Classifier, Prediction
 
+WORTH_SAYING = 0.005  # what is less would be shown as 0 %
 MAX_COLUMN = 56  # a longer path pushes the rest of its line aside
 COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green", "white")
 
@@ -149,7 +150,7 @@ def _song_line(result: Prediction, top: int, column: int, labels: tuple[str, ...
     line.append("█" * filled, style=_style(result.best, labels)).append("░" * (10 - filled) + "  ", style="dim")
     line.append(f"{result.path:<{column}}")
     first = 0 if result.genre is None else 1  # the first genre is not said yet where the answer is "not sure"
-    others = list(result.probabilities.items())[first:top]
+    others = [(g, p) for g, p in list(result.probabilities.items())[first:top] if p >= WORTH_SAYING]
     if others:
         line.append("   " + ", ".join(f"{g} {p:.0%}" for g, p in others), style="dim")
     return line

@@ -136,12 +136,15 @@ def export(
     target: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     filters: Filter = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, json, parquet or m3u (default: by the file's name).")
+        str | None, typer.Option("--format", help="csv, manifest, json, parquet or m3u (default: by the file's name).")
     ] = None,
     library: LibraryOption = None,
     as_json: Json = False,
 ) -> None:
-    """Write songs to a table (csv, json with an object a line, parquet with embeddings) or a playlist (m3u)."""
+    """Write songs to a table (csv, json with an object a line, parquet with embeddings) or a playlist (m3u).
+
+    A manifest is a data set for `zhanr extract`: the songs that you gave a genre, by a correction or by a tag.
+    """
     from zhanr.library import export as exports
 
     form = form or {"jsonl": "json", "m3u8": "m3u"}.get(suffix := target.suffix.lower().lstrip("."), suffix)

@@ -71,6 +71,19 @@ class Names:
         return Verdict.AGREE if song.genre in meant else Verdict.DISAGREE
 
 
+def given_genre(song: Song, *, trust_tags: bool) -> str | None:
+    """The genre that a person gave the song: the correction, or its tag where that is one genre and trusted."""
+    if song.correction or not trust_tags or not song.tag_genre:
+        return song.correction
+    values = {folded(v): v.strip() for v in song.tag_genre.split(";") if v.strip()}
+    return next(iter(values.values())) if len(values) == 1 else None
+
+
+def folded(word: str) -> str:
+    """A genre's name without case, spaces and signs, by which "Hip-Hop" and "hip hop" are one."""
+    return "".join(c for c in word.casefold() if c.isalnum()) or word
+
+
 def _plain(text: str) -> str:
     return re.sub(r"[\W_]+", "", fold(text))
 

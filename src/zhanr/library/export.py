@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from zhanr.errors import ConfigError, FileError
+from zhanr.library.agreement import given_genre
 from zhanr.library.store import Library, Song
 
 # fmt: off
@@ -24,7 +25,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def export(songs: Iterable[Song], target: Path, form: str) -> int:
-    """Write songs to a file as "csv", "json" (an object a line), "parquet" or "m3u"; how many there were.
+    """Write songs to a file as "csv", "manifest", "json" (an object a line), "parquet" or "m3u"; how many there were.
 
     The file appears whole or not at all. Raises `FileError` and `ConfigError`.
     """
@@ -47,6 +48,16 @@ def _csv_row(song: Song) -> dict[str, Any]:
     row["warnings"] = "; ".join(song.warnings)
     row["probabilities"] = json.dumps(song.probabilities, ensure_ascii=False)
     return {name: row[name] for name in CSV_COLUMNS}
+
+
+def export_manifest(songs: Iterable[Song], target: Path) -> int:
+    """A data set for `zhanr extract`: the songs that a person gave one genre, by a correction or by a tag."""
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("file", "genre", "artist"))
+        rows = ((song.location, given_genre(song, trust_tags=True), song.artist or "") for song in songs)
+        named = (row for row in rows if row[1] and row[0].isprintable())  # a table of text can't hold other names
+        return sum(1 for row in named if writer.writerow(row))
 
 
 def export_json(songs: Iterable[Song], target: Path) -> int:
@@ -87,6 +98,7 @@ def _each(songs: Iterable[Song], write: Callable[[Song], Any]) -> int:
 
 FORMS: dict[str, Callable[[Iterable[Song], Path], int]] = {
     "csv": export_csv,
+    "manifest": export_manifest,
     "json": export_json,
     "parquet": export_parquet,
     "m3u": export_m3u,

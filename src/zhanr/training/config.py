@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from zhanr.config import Aggregation, Config, WindowConfig
+from zhanr.config import Aggregation, Config, WindowConfig, read_toml
 from zhanr.errors import ConfigError
 from zhanr.training.augment import AugmentConfig
 
@@ -161,12 +160,7 @@ class TrainConfig(Config):
     def load(cls, path: str | Path) -> Self:
         """Read a TOML file. Paths in it are relative to it; what is wrong is a `ConfigError` that names the setting."""
         path = Path(path)
-        try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ConfigError(f"{path}: the configuration can't be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: not a TOML file ({error})") from error
+        values = read_toml(path)
         try:
             config = cls.from_dict(values, where="configuration")
         except ConfigError as error:

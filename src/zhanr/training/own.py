@@ -20,7 +20,7 @@ from zhanr.datasets.splits import artist_key
 from zhanr.errors import ConfigError
 from zhanr.evaluation import metrics
 from zhanr.library import Library, Song
-from zhanr.library.agreement import Names
+from zhanr.library.agreement import Names, folded, given_genre
 from zhanr.training.graph import with_head
 from zhanr.training.head import FOLDS, CrossValidation, cross_validate, fit
 
@@ -137,13 +137,13 @@ def train_own(
 def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query: str | None = None) -> Examples:
     """Gather what the library teaches under the model `parent`. Raises `ConfigError` where that is too little."""
     songs = [song for song in library.songs(query, embeddings=True, order="path") if _usable(song, parent)]
-    words = [_word(song, trust_tags=trust_tags) for song in songs]
+    words = [given_genre(song, trust_tags=trust_tags) for song in songs]
     labelled = [(song, word) for song, word in zip(songs, words, strict=True) if word]
     spelling = _spellings([(word, bool(song.correction)) for song, word in labelled])
     groups = dict(zip((song.id for song, _ in labelled), group_songs([song for song, _ in labelled]), strict=True))
     by_genre: dict[str, list[Song]] = defaultdict(list)
     for song, word in labelled:
-        by_genre[spelling[_folded(word)]].append(song)
+        by_genre[spelling[folded(word)]].append(song)
     enough = {
         genre: those
         for genre, those in sorted(by_genre.items())
@@ -252,23 +252,11 @@ def _usable(song: Song, parent: Bundle) -> bool:
     return song.embedding is not None and song.model_sha256 == parent.sha256
 
 
-def _word(song: Song, *, trust_tags: bool) -> str | None:
-    """The genre that a person gave the song: the correction, or its tag where that is one genre and trusted."""
-    if song.correction or not trust_tags or not song.tag_genre:
-        return song.correction
-    values = {_folded(v): v.strip() for v in song.tag_genre.split(";") if v.strip()}
-    return next(iter(values.values())) if len(values) == 1 else None
-
-
-def _folded(word: str) -> str:
-    return "".join(c for c in word.casefold() if c.isalnum()) or word
-
-
 def _spellings(words: Sequence[tuple[str, bool]]) -> dict[str, str]:
     """One spelling for "Hip-Hop", "hip hop" and "hiphop": that of most corrections, else of most tags."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for word, corrected in words:
-        counts[_folded(word)][word] += 1_000_000 if corrected else 1
+        counts[folded(word)][word] += 1_000_000 if corrected else 1
     return {folded: min(c, key=lambda w: (-c[w], w)) for folded, c in counts.items()}
 
 
