@@ -66,14 +66,14 @@ def test_path_bytes_and_file_object_give_the_same(classifier: Classifier, rock: 
         assert classifier.predict(source).probabilities == rock.probabilities
 
 
+@pytest.mark.parametrize("song", ["jazz.wav", "disco.m4a"])
 @pytest.mark.parametrize("name", ["wav-s16", "flac", "mp3", "aac", "opus"])
-def test_the_format_hardly_matters(classifier: Classifier, name: str) -> None:
-    y = load(ROCK, sample_rate=44100).samples
-    reference = classifier.predict(encode(y[:, None], FORMATS["wav-f32"]))
+def test_the_format_hardly_matters(classifier: Classifier, name: str, song: str) -> None:
+    """Of songs of which the model is sure; see docs/model.md for the others."""
+    reference = classifier.predict(encode(load(DEMO / song, sample_rate=44100).samples[:, None], FORMATS["wav-f32"]))
     fmt = FORMATS[name]
-    same = load(ROCK, sample_rate=fmt.rate).samples
-    answer = classifier.predict(encode(same[:, None], fmt))
-    assert answer.best == reference.best
+    answer = classifier.predict(encode(load(DEMO / song, sample_rate=fmt.rate).samples[:, None], fmt))
+    assert answer.genre == reference.genre is not None
     for genre, p in reference.probabilities.items():
         assert answer.probabilities[genre] == pytest.approx(p, abs=0.05)
 

@@ -125,6 +125,20 @@ def test_extract_reproduces_the_shared_store(shared: object) -> None:
     assert np.abs(ours.astype(int) - picture.astype(int)).mean() < 2  # the audio there went through Vorbis
 
 
+def test_the_fixed_floor_is_minmax_where_the_floor_is_reached(y: np.ndarray) -> None:
+    fixed, minmax = (features.extract(y, FeatureConfig.from_dict({"scale": s})) for s in ("top_db", "minmax"))
+    np.testing.assert_allclose(fixed, minmax, atol=1e-5)
+    hiss = np.random.default_rng(0).standard_normal(60000).astype(np.float32)
+    fixed = features.extract(hiss, FeatureConfig(scale="top_db"))
+    assert (fixed.min() > 0.4, fixed.max()) == (True, 1)
+
+
+@pytest.mark.parametrize("setting", [{"log": False}, {"top_db": None}, {"kind": "mfcc"}])
+def test_a_fixed_floor_needs_decibels(setting: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="top_db"):
+        FeatureConfig.from_dict({"scale": "top_db", **setting})
+
+
 def test_minmax_spans_the_unit_interval_and_survives_a_constant_picture(y: np.ndarray) -> None:
     scaled = features.extract(y, FeatureConfig())
     assert (scaled.min(), scaled.max()) == (0, 1)

@@ -6,6 +6,7 @@ The stores must be those of stage 3, in the same order; the file names them by n
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,10 @@ def export(path: Path, backbone: Backbone, card: Card) -> Bundle:
 
 def make_card(card: dict[str, Any], stores: list[FeatureStore]) -> Card:
     """What the model file says of itself, from stage 4's card. The gate's score is minus the novelty."""
-    features = FeatureConfig()
-    if any(store.features != features for store in stores):
+    # The published stores are scaled by their own minimum, one pixel; audio is served with the fixed floor that the
+    # distillation used too. See FeatureConfig.
+    features = FeatureConfig(scale="top_db")
+    if any(dataclasses.replace(store.features, scale="top_db") != features for store in stores):
         raise ConfigError("a store's features are not those that the network reads")
     if (songs := sum(map(len, stores))) != card["n_centres"]:
         raise ConfigError(f"the stores hold {songs} excerpts, and the head was fitted on {card['n_centres']}")

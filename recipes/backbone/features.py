@@ -26,7 +26,7 @@ from torch import nn
 from recipes.backbone import grid
 from zhanr.datasets.store import FeatureStore, concat
 from zhanr.features import dequantise, mel_to_hz
-from zhanr.models.backbone import ClassicFrames, Tower, statistics
+from zhanr.models.backbone import Backbone
 
 Array = NDArray[Any]
 WINDOW, HOP = 129, 129
@@ -38,15 +38,15 @@ class Extractor(nn.Module):
 
     def __init__(self, tower: Path) -> None:
         super().__init__()
-        self.tower, self.classic = Tower(), ClassicFrames()
-        self.tower.load_state_dict(load_file(tower))
+        self.backbone = Backbone(n_centres=1)  # its head is not asked
+        self.backbone.tower.load_state_dict(load_file(tower))
         self.eval()
 
     @torch.inference_mode()
     def forward(self, x: Array) -> Array:
         """Map pictures to what the head reads."""
         picture = torch.tensor(x, dtype=torch.float32)
-        pooled: Array = statistics(torch.cat([self.tower(picture), self.classic(picture)], dim=1)).numpy()
+        pooled: Array = self.backbone.features(picture).numpy()
         return pooled
 
 

@@ -161,6 +161,12 @@ def minmax(x: Array) -> NDArray[np.float32]:
     return scaled
 
 
+def above_floor(db: Array, *, top_db: float) -> NDArray[np.float32]:
+    """Map the largest value of a picture in decibels to 1 and `top_db` below it to 0."""
+    scaled: NDArray[np.float32] = ((db - db.max()) / top_db + 1).astype(np.float32, copy=False)
+    return scaled
+
+
 def extract(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
     """Turn a waveform into the picture that `config` describes.
 
@@ -183,6 +189,9 @@ def extract(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
         picture = to_db(picture, power=config.power, ref=config.ref, amin=config.amin, top_db=config.top_db)
     if config.kind == "mfcc":
         picture = mfcc(picture, n_mfcc=config.n_mfcc)
+    if config.scale == "top_db":
+        assert config.top_db is not None  # the configuration sees to that
+        return above_floor(picture, top_db=config.top_db)
     return minmax(picture) if config.scale == "minmax" else picture
 
 

@@ -135,6 +135,8 @@ class Container:
     def _refusal(self, error: Exception) -> str:
         """Why FFmpeg would not open the file, as far as its first bytes tell."""
         head = self.source.head
+        if isinstance(error, UnicodeDecodeError):
+            return "the file is damaged: it does not say how its sound is stored"
         if not isinstance(error, av.FFmpegError):
             return f"the file can't be read ({error})"
         if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(_PLAYLIST_HEADS):

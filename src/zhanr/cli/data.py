@@ -43,7 +43,7 @@ def extract(
     store: Annotated[Path, typer.Option("-o", "--output", help="The feature store to write (.npz).")],
     config: Annotated[
         Path | None,
-        typer.Option(help="A TOML file with a table [features] and perhaps [windows]; default: the model's."),
+        typer.Option(help="A TOML file with a table [features] and perhaps [windows]; default: the default model's."),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Files to read at once (default: half the cores).")] = None,
 ) -> None:
@@ -52,12 +52,14 @@ def extract(
     Files that can't be read (GTZAN's jazz.00054 is one everywhere) are named on standard error and left out.
     """
     from zhanr.batch.extract import extract_dataset
+    from zhanr.bundle import load_bundle
     from zhanr.config import FeatureConfig, WindowConfig, read_toml
     from zhanr.datasets import open_dataset
 
     tables = read_toml(config) if config else {}
-    features = FeatureConfig.from_dict(tables.get("features", {}), where="features")
-    windows = WindowConfig.from_dict(tables.get("windows", {}), where="windows")
+    card = load_bundle().card
+    features = FeatureConfig.from_dict(tables["features"], where="features") if "features" in tables else card.features
+    windows = WindowConfig.from_dict(tables["windows"], where="windows") if "windows" in tables else card.windows
     data = open_dataset(dataset)
     with output.progress("extracting") as tell:
         result, failures = extract_dataset(data, features, windows, jobs=jobs or output.default_jobs(), progress=tell)

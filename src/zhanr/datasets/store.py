@@ -38,7 +38,7 @@ class FeatureStore:
     names, labels : str (n,)
         A unique name and a genre for each.
     features : FeatureConfig
-        How the pictures were made; its `scale` is ``"minmax"``, since nothing else fits in 0..255.
+        How the pictures were made; its `scale` is not ``"none"``, which would not fit in 0..255.
     n_frames : int (n,), optional
         How many frames of each are not padding; by default all.
     frame_index : int (n, n_frames), optional
@@ -186,7 +186,7 @@ def _check_pictures(store: FeatureStore) -> None:
         raise store._error("it holds no tracks" if len(x) == 0 else f"its pictures are empty: {x.shape}")
     if x.shape[1] != features.n_bins:
         raise store._error(f"its pictures have {x.shape[1]} bins, and its feature settings say {features.n_bins}")
-    if features.scale != "minmax":
+    if features.scale == "none":
         raise store._error(f"features with scale {features.scale!r} can't be kept as 0..255")
 
 
