@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from zhanr import __version__
+
 DEMO = Path(__file__).parents[1] / "demo"
 SONGS = sorted(p for p in DEMO.iterdir() if p.suffix not in (".mma", ".py", ".md", ".mid"))
 KEYS = {"path", "genre", "confidence", "probabilities", "duration", "warnings"}
@@ -116,6 +118,10 @@ def test_model_info_and_list(tmp_path: Path) -> None:
     listed = lines(zhanr("model", "list", "--json"))
     assert [m["model"] for m in listed][:1] == ["default"]
     assert "no such model file" in zhanr("model", "info", tmp_path / "x.onnx", code=1).stderr
+
+
+def test_version() -> None:
+    assert zhanr("--version").stdout == f"zhanr {__version__}\n"
 
 
 def test_the_paper_model_answers() -> None:
