@@ -114,7 +114,7 @@ def test_a_name_that_is_not_unicode(library: Library, tmp_path: Path) -> None:
     path = Path(os.fsdecode(b"/music/caf\xe9 \xff.mp3"))
     library.add(song(str(path)))
     assert os.fsencode(next(library.songs("path~caf")).path) == b"/music/caf\xe9 \xff.mp3"
-    for form in export.FORMS:
+    for form in export.FORMS.keys() - {"manifest"}:
         assert export.export(library.songs("path~caf"), tmp_path / f"x.{form}", form) == 1
     assert b"/music/caf\xe9 \xff.mp3\n" in (tmp_path / "x.m3u").read_bytes()
     assert json.loads((tmp_path / "x.json").read_text())["path"] == str(path)
