@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "zhanr"
 LAYERS = [
-    {"errors"},
+    {"errors", "files"},
     {"config"},
     {"audio", "features", "windows", "aggregate", "models", "datasets"},
     {"bundle", "frontend"},
@@ -36,7 +36,6 @@ HOMES = {
     "ray": {"batch.ray"},
     "fsspec": {"batch.ray"},
 }
-STAGES = {"audio", "features", "windows", "aggregate", "models", "datasets"}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

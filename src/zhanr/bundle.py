@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from zhanr.config import Aggregation, Config, FeatureConfig, WindowConfig
 from zhanr.errors import ConfigError, ModelFileError
+from zhanr.files import replacing
 
 FORMAT_VERSION = 1
 CARD_KEY = "zhanr"
@@ -178,7 +179,6 @@ def write_bundle(path: str | os.PathLike[str], graph: bytes, card: Card) -> Bund
     target = Path(path)
     bundle = Bundle(target, data)  # before anything is written: a file that can't be served is not made
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(target)
+    with replacing(target) as temporary:
+        temporary.write_bytes(data)
     return bundle

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from zhanr.config import FeatureConfig
 from zhanr.datasets import gtzan
 from zhanr.errors import ConfigError, DatasetError
+from zhanr.files import replacing
 
 REQUIRED = ("x", "names", "labels", "features")
 OPTIONAL = ("n_frames", "frame_index", "artists")
@@ -118,15 +119,11 @@ class FeatureStore:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as one compressed `.npz`: whole or not at all, and the same bytes for the same content."""
         path = Path(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            with temporary.open("wb") as file:
+            with replacing(path) as temporary, temporary.open("wb") as file:
                 _write(file, self._arrays())
-            temporary.replace(path)
         except OSError as error:
             raise DatasetError(path, f"the feature store can't be written ({error.strerror})") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

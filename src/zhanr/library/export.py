@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from zhanr.errors import ConfigError, FileError
+from zhanr.files import replacing
 from zhanr.library.agreement import given_genre
 from zhanr.library.store import Library, Song
 
@@ -131,14 +132,10 @@ def safe_name(text: str, taken: set[str]) -> str:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
-    """A path beside the target to write to; what was written takes the target's place at the end."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    """`files.replacing` in a folder that is made if it is missing; errors of the disk are `FileError`."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(target) as temporary:
             yield temporary
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise FileError(target, f"it can't be written: {error.strerror or error}") from error

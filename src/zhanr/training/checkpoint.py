@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +12,22 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from zhanr.errors import FileError
+from zhanr.files import replacing
 
 FORMAT_VERSION = 1
 
 
 def save(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write both as one file, which appears whole or not at all. Floats of `state` survive to the last bit."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     header = {"zhanr": json.dumps({"format_version": FORMAT_VERSION} | state)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # a copy of each: two names of one tensor, or a view, is more than the format allows
-        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, temporary, header)
-        temporary.replace(path)
+        copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+        with replacing(path) as temporary:
+            save_file(copies, temporary, header)
     except OSError as error:
         raise FileError(path, f"the checkpoint can't be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

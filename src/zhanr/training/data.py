@@ -17,6 +17,7 @@ from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.datasets import splits
 from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError
+from zhanr.features import dequantise
 from zhanr.training.config import DataConfig, DistillConfig
 from zhanr.training.distill import load_targets
 from zhanr.windows import cut
@@ -145,7 +146,7 @@ def songs(store: FeatureStore, labels: Sequence[str], teacher: NDArray[np.float3
 
 def to_tensor(windows: NDArray[np.uint8]) -> Tensor:
     """Stored values as the network sees them: float32 in 0..1, bit for bit those of `FeatureStore.picture`."""
-    return torch.from_numpy(windows.astype(np.float32) / np.float32(255))
+    return torch.from_numpy(dequantise(windows))
 
 
 def plan(n_songs: int, crops: int, generator: np.random.Generator) -> Rows:

@@ -19,6 +19,7 @@ from zhanr.bundle import Bundle, Card, load_bundle, write_bundle
 from zhanr.datasets.splits import artist_key
 from zhanr.errors import ConfigError
 from zhanr.evaluation import metrics
+from zhanr.files import replacing
 from zhanr.library import Library, Song
 from zhanr.library.agreement import Names, folded, given_genre
 from zhanr.training.graph import with_head
@@ -321,7 +322,6 @@ def _keep(path: Path) -> Path | None:
     except FileNotFoundError:
         return None
     kept = path.with_name(f"{path.stem}.{hashlib.sha256(data).hexdigest()[:8]}{path.suffix}")
-    temporary = path.with_name(f".{kept.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)  # a copy, so that at every moment there is a model under the old name
-    temporary.replace(kept)
+    with replacing(kept) as temporary:
+        temporary.write_bytes(data)  # a copy, so that at every moment there is a model under the old name
     return kept

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from zhanr.config import Config
+from zhanr.files import replacing
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class Progress:
 
 def write_history(path: Path, rows: Sequence[Epoch]) -> None:
     """The rows as CSV, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [f.name for f in fields(Epoch)], lineterminator="\n")
         writer.writeheader()
         writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in r.to_dict().items()} for r in rows)
-    temporary.replace(path)
