@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,21 @@ def scan_here(monkeypatch: pytest.MonkeyPatch, *arguments: Any, **options: Any) 
     return cluster.scan(*arguments, limits=Limits(seconds=60), **options), done
 
 
+def folder_of_several_parts(parent: Path, names: list[str], size: int) -> Path:
+    """A folder in which files of these names make more than one part: where one ends depends on the whole path."""
+    for number in count_from(0):
+        folder = parent / f"music{number}"
+        if len(list(make_parts([File(str(folder / name), 1, 1, "") for name in names], "", size))) > 1:
+            folder.mkdir()
+            return folder
+    raise AssertionError
+
+
 def test_a_scan_goes_on_where_it_stopped_and_forgets_what_is_gone(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    music, output = tmp_path / "music", str(tmp_path / "output")
-    music.mkdir()
-    demo = song_file(DEMO)
+    demo, output = song_file(DEMO), str(tmp_path / "output")
+    music = folder_of_several_parts(tmp_path, [*(f"{i}{demo.suffix}" for i in range(6)), "broken.mp3"], 2)
     for i in range(6):
         shutil.copy(demo, music / f"{i}{demo.suffix}")
     (music / "broken.mp3").write_bytes(b"this is no music")
