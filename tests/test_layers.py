@@ -19,6 +19,7 @@ LAYERS = [
     {"classifier"},
     {"evaluation", "library"},
     {"batch", "training"},
+    {"studies"},
     {"cli"},
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
@@ -28,6 +29,7 @@ HOMES = {
     "torch": {"models", "training"},
     "safetensors": {"training"},
     "matplotlib": {"evaluation.plots"},
+    "sklearn": {"training.classical"},
     "typer": {"cli"},
     "rich": {"cli"},
     "mutagen": {"library"},

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
-from zhanr.cli import classify, data, evaluate, library, model, scan, similar, tag, train
+from zhanr.cli import classify, data, evaluate, library, model, scan, similar, study, tag, train
 from zhanr.errors import ZhanrError
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ library.app.command("duplicates")(similar.duplicates)
 app.command("extract")(data.extract)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("study")(study.study)
 app.add_typer(library.app, name="library", help="See, filter, export and correct what a scan has found.")
 app.add_typer(tag.app, name="tag", help="Write genres into the files: plan, look, apply, undo.")
 app.add_typer(model.app, name="model", help="See the models that there are and what they say of themselves.")

@@ -1,0 +1,69 @@
+"""`zhanr study`: the studies of what a genre classifier's accuracy depends on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zhanr.cli import output
+
+if TYPE_CHECKING:
+    from zhanr.studies.runner import Run
+
+RESULTS = Path("docs/results")
+
+
+def study(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Studies to run; none: list them.", show_default=False)
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The same code in a minute or two: less of everything.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, one core each.")] = 1,
+    data: Annotated[
+        Path | None, typer.Option(help="The folder of the data (default: $ZHANR_GTZAN, or ../shared/gtzan).")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="The feature store of the training part.")] = None,
+    valid: Annotated[Path | None, typer.Option(help="The feature store of the validation part.")] = None,
+    audio: Annotated[Path | None, typer.Option(help="Real audio, for the studies that need it.")] = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help=f"Where table and figure go (default: {RESULTS}; quick: runs/studies/quick)."
+        ),
+    ] = None,
+) -> None:
+    """Run studies: several seeds of every case, a table (Markdown and CSV) and a figure each.
+
+    Single runs are kept in runs/studies: a study that was interrupted goes on, and nothing is run twice.
+    """
+    try:
+        from zhanr.studies import STUDIES, report
+        from zhanr.studies.material import Material
+        from zhanr.studies.runner import FOLDER, run_study
+    except ModuleNotFoundError as error:
+        output.fail(f"studies need the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
+        raise typer.Exit(1) from error
+    if not names:
+        for one in STUDIES.values():
+            typer.echo(f"{one.name:14} {one.question}")
+        return
+    if unknown := sorted(set(names) - set(STUDIES)):
+        raise typer.BadParameter(f"no study is called {', '.join(unknown)} (there are: {', '.join(STUDIES)})")
+    material = Material(data or Material.default_folder(), train, valid, audio, quick)
+    for name in names:
+        runs = run_study(STUDIES[name], material, jobs=jobs, tell=_tell)
+        folder = directory or (FOLDER / "quick" if quick else RESULTS)
+        text, *_ = report.write(STUDIES[name], runs, material, folder)
+        typer.echo("\n".join(report.table(STUDIES[name], report.summarise(runs))))
+        typer.echo(f"{text}")
+
+
+def _tell(run: Run, fresh: bool) -> None:
+    """A line for each run on standard error."""
+    took = f"{run.result.about['seconds']:.0f} s" if fresh else "kept"
+    name = f"{run.case.series} {run.case.name}".strip()
+    output.errors.print(f"{name}, seed {run.seed}: {run.scores['song_accuracy']:.1%} of songs ({took})", markup=False)

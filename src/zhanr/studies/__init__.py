@@ -1,0 +1,13 @@
+"""The studies, by name: what the accuracy of a genre classifier depends on, each one command (`zhanr study NAME`).
+
+A new study is one file here and one entry in `STUDIES`.
+"""
+
+from __future__ import annotations
+
+from zhanr.studies.genres import GENRES
+from zhanr.studies.study import Case, Study, Task
+
+__all__ = ["STUDIES", "Case", "Study", "Task"]
+
+STUDIES: dict[str, Study] = {study.name: study for study in (GENRES,)}

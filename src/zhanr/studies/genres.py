@@ -1,0 +1,43 @@
+"""How the accuracy falls with the number of genres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from zhanr.studies.material import Material
+from zhanr.studies.study import Case, Study
+from zhanr.studies.training import Training, configure
+
+
+def subset(genres: Sequence[str], count: int, seed: int) -> tuple[str, ...]:
+    """The genres of one run: `count` at random, another choice for each seed; a smaller set is part of a larger."""
+    order = np.random.default_rng(seed).permutation(len(genres))
+    return tuple(sorted(genres[i] for i in order[:count]))
+
+
+def task(material: Material, count: int, seed: int) -> Training:
+    """Train and score on the songs of a random choice of genres."""
+    genres = subset(material.train.genres, count, seed)
+    return Training(configure(material, seed, data={"genres": genres}), material.train, material.valid)
+
+
+def cases(material: Material) -> list[Case]:
+    """From two genres to all."""
+    most = len(material.train.genres)
+    counts = (2, most // 2, most) if material.quick else range(2, most + 1)
+    return [Case(f"{count} genres", partial(task, material, count), x=count) for count in sorted(set(counts) - {0, 1})]
+
+
+GENRES = Study(
+    name="genres",
+    title="Number of genres",
+    question="How does the accuracy fall as there are more genres to choose from?",
+    protocol="Fault-filtered split of GTZAN: trained on its training part, scored on its validation part, which also "
+    "chose the epoch, so that the scores are a little optimistic. Each seed draws another choice of genres, so that "
+    "the spread is mostly that between easy and hard genres.",
+    cases=cases,
+    xlabel="number of genres",
+)
