@@ -5,17 +5,23 @@ A new figure is a function that draws on a `canvas`, in the module of its subjec
 
 from zhanr.evaluation.plots.canvas import STYLES, SUFFIXES, Style, canvas
 from zhanr.evaluation.plots.history import learning_curves
+from zhanr.evaluation.plots.paths import animate, trajectories
 from zhanr.evaluation.plots.scores import confusion_matrix, reliability, risk_coverage
 from zhanr.evaluation.plots.song import timeline
+from zhanr.evaluation.plots.study import Point, study
 
 __all__ = [
     "STYLES",
     "SUFFIXES",
+    "Point",
     "Style",
+    "animate",
     "canvas",
     "confusion_matrix",
     "learning_curves",
     "reliability",
     "risk_coverage",
+    "study",
     "timeline",
+    "trajectories",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,22 +124,40 @@ def _settings(theme: Theme) -> Any:  # newer matplotlib types the keys one by on
 
 
 @contextmanager
-def canvas(path: PathLike, size: tuple[float, float], style: Style = "light") -> Iterator[tuple[Figure, Theme]]:
-    """Open a blank figure of `size` inches; when the block ends without an error it is written to `path`."""
-    target = Path(path)
-    if target.suffix.lower() not in SUFFIXES:
-        raise FileError(target, f"figures are written as {' or '.join(SUFFIXES)}")
+def sheet(size: tuple[float, float], style: Style = "light") -> Iterator[tuple[Figure, Theme]]:
+    """A blank figure of `size` inches and the colours of `style`; within the block the project's look holds."""
     if style not in STYLES:
         raise ConfigError(f"style: {style!r} is not one of {', '.join(STYLES)}")
     theme = STYLES[style]
     with matplotlib.rc_context(_settings(theme)), warnings.catch_warnings():
         # A script that no installed font covers shows as boxes; that is no reason to break off.
         warnings.filterwarnings("ignore", message=r"Glyph \d+", category=UserWarning)
-        figure = Figure(figsize=size, layout="constrained")
+        yield Figure(figsize=size, layout="constrained"), theme
+
+
+def writable(path: PathLike, suffixes: Sequence[str] = SUFFIXES) -> Path:
+    """The path of a figure, with its folder made. `FileError` where the suffix is not one of `suffixes`."""
+    target = Path(path)
+    if target.suffix.lower() not in suffixes:
+        raise FileError(target, f"figures are written as {' or '.join(suffixes)}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+@contextmanager
+def canvas(path: PathLike, size: tuple[float, float], style: Style = "light") -> Iterator[tuple[Figure, Theme]]:
+    """Open a blank figure of `size` inches; when the block ends without an error it is written to `path`."""
+    with sheet(size, style) as (figure, theme):
+        target = writable(path)
         yield figure, theme
-        target.parent.mkdir(parents=True, exist_ok=True)
         metadata = {"Date": None} if target.suffix.lower() == ".svg" else {"Software": None}
         figure.savefig(target, dpi=DPI, metadata=metadata)
+
+
+def printable(name: str, longest: int = 80) -> str:
+    """A name that fits into a figure and that fonts and XML can hold, whatever characters a file's name has."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def percent(*axes: Axis) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.evaluation.plots.canvas import PathLike, Style, canvas, percent
+from zhanr.evaluation.plots.canvas import PathLike, Style, canvas, percent, printable
 
 if TYPE_CHECKING:
     from zhanr.classifier import Prediction
@@ -33,14 +33,8 @@ def timeline(prediction: Prediction, path: PathLike, *, shown: int = 6, style: S
         areas = ax.stackplot(t, rows, colors=colours, edgecolor=theme.paper, linewidth=0.6)
         ax.set(xlabel="time (s)", ylabel="probability", xlim=(t[0], t[-1]), ylim=(0, 1))
         percent(ax.yaxis)
-        ax.set_title(_title(Path(prediction.path).name))
+        ax.set_title(printable(Path(prediction.path).name))
         figure.legend(areas[::-1], names[::-1], loc="outside right center", title="whole song")
-
-
-def _title(name: str, longest: int = 80) -> str:
-    """A file name that fits above a figure and that fonts and XML can hold, whatever bytes the file's name has."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
-    return printable if len(printable) <= longest else f"{printable[: longest - 1]}…"
 
 
 def _over_time(prediction: Prediction, genres: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

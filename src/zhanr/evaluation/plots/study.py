@@ -1,27 +1,46 @@
-"""The figure of a study: every case with its mean, its interval and the values of its single seeds."""
+"""The figure of a study: how a score depends on what was varied, with every single seed shown."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from zhanr.evaluation.plots.canvas import PathLike, Style, canvas, percent
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, percent, printable
+
+MARKERS = "osD^vP"
+WIDTH = 8.4
 
 
 @dataclass(frozen=True)
 class Point:
-    """One case: a value (0..1) for each seed, the interval of their mean, and where it belongs.
+    """One case of a study: a score (0..1) for each seed, the 95 % interval of their mean, and where it belongs.
 
-    `x` is its place on a numeric axis; where it is None the cases are categories, one below the other. Cases of one
-    `series` are joined by a line (or share a colour).
+    `x` is its place on a numeric axis; where one case has none, all are categories, one below the other. Cases of one
+    `series` share a colour, and on a numeric axis a line.
     """
 
     name: str
-    values: tuple[float, ...]
-    interval: tuple[float, float]
+    values: Sequence[float]
+    interval: tuple[float, float] | None = None
     x: float | None = None
     series: str = ""
+
+    @property
+    def mean(self) -> float:
+        """The mean over the seeds."""
+        return float(np.mean(self.values))
+
+    @property
+    def spread(self) -> float:
+        """The sample standard deviation over the seeds; 0 for a single one."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else 0.0
 
 
 def study(
@@ -32,29 +51,134 @@ def study(
     xlabel: str = "",
     ylabel: str = "songs right",
     log_x: bool = False,
+    lines: Mapping[str, float] | None = None,
     style: Style = "light",
 ) -> None:
-    """Draw lines over a numeric axis if every point has an `x`, else one row for each category."""
-    numeric = all(point.x is not None for point in points)
-    names = list(dict.fromkeys(point.series for point in points))
-    with canvas(path, (8.0, 4.5 if numeric else 1.2 + 0.4 * len(points)), style) as (figure, theme):
+    """Mean (large), standard deviation (shaded), single seeds (small) and 95 % interval (thin) of every case.
+
+    Curves over a numeric axis if every point has an `x` (a logarithmic one with `log_x`), else a row for each case, in
+    the order given. `lines` are scores to compare with: {"the paper": 0.65, "chance": 0.1}.
+    """
+    if not points or not all(len(p.values) for p in points):
+        raise ValueError("a study needs at least one case, and every case at least one value")
+    series = list(dict.fromkeys(p.series for p in points))
+    numeric = all(p.x is not None for p in points)
+    rows = _Rows(points)
+    height = 4.8 if numeric else max(2.4, 0.34 * rows.tall + 1.6)
+    with canvas(path, (WIDTH, height), style) as (figure, theme):
         ax = figure.subplots()
-        for row, point in enumerate(points):
-            colour = theme.series[names.index(point.series) % len(theme.series)]
-            mean, place = statistics.fmean(point.values), point.x if point.x is not None and numeric else -row
-            along = [place] * len(point.values)
-            one, all_x, all_y = ([place], along, point.values) if numeric else ([mean], point.values, along)
-            ax.plot(one, [mean] if numeric else [place], "o", color=colour, markersize=8)
-            ax.plot(all_x, all_y, ".", color=theme.soft, markersize=5)
-            draw = ax.vlines if numeric else ax.hlines
-            draw(place, *point.interval, color=colour, linewidth=1.2)
-        ax.set_title(title)
+        colour = {name: theme.series[i % len(theme.series)] for i, name in enumerate(series)}
         if numeric:
+            _curves(ax, points, series, theme)
+            _numeric_axis(ax, sorted({p.x for p in points if p.x is not None}), log_x)
             ax.set(xlabel=xlabel, ylabel=ylabel)
             percent(ax.yaxis)
-            if log_x:
-                ax.set_xscale("log")
         else:
-            ax.set_yticks([-row for row in range(len(points))], [point.name for point in points])
-            ax.set_xlabel(ylabel)
+            rows.draw(ax, colour, theme)
+            ax.set(xlabel=ylabel, ylabel=xlabel)
             percent(ax.xaxis)
+        _compare(ax, dict(lines or {}), theme, vertical=not numeric)
+        text = _wrapped(title, 78)
+        figure.suptitle(text, x=0.012, ha="left", size=12, weight="bold")
+        if series != [""]:
+            _legend(figure, ax, colour, numeric)
+
+
+def _curves(ax: Axes, points: Sequence[Point], series: Sequence[str], theme: Theme) -> None:
+    """A line for each series, in its colour; from the ninth on the colours come again, dashed."""
+    for i, name in enumerate(series):
+        rows = sorted((p for p in points if p.series == name), key=lambda p: p.x or 0.0)
+        colour, dash = theme.series[i % len(theme.series)], "-" if i < len(theme.series) else "--"
+        x = np.array([p.x for p in rows], dtype=np.float64)
+        mean, spread = np.array([p.mean for p in rows]), np.array([p.spread for p in rows])
+        if spread.any():
+            ax.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        for at, p in zip(x, rows, strict=True):
+            if p.interval:
+                ax.vlines(at, *p.interval, color=colour, linewidth=1.0, alpha=0.6)
+            if len(p.values) > 1:
+                ax.plot([at] * len(p.values), p.values, ".", color=colour, markersize=5, alpha=0.55)
+        ax.plot(x, mean, dash, color=colour, marker=MARKERS[i % len(MARKERS)], markersize=7, label=name, zorder=3)
+
+
+def _numeric_axis(ax: Axes, values: Sequence[float], log: bool) -> None:
+    """The values that were measured as ticks, where they are few enough to be read."""
+    if log:
+        ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    ax.xaxis.set_minor_locator(NullLocator())
+    if len(values) <= 12:
+        ax.xaxis.set_major_locator(FixedLocator(values))
+
+
+class _Rows:
+    """A row for each case, the first on top; cases of one name lie close together, one colour for each series."""
+
+    def __init__(self, points: Sequence[Point]) -> None:
+        self.points = points
+        self.labels = {p.name: _wrapped(p.name, 34) for p in points}
+        self.middle: dict[str, float] = {}
+        self.tall = 0.0
+        free: dict[str, float] = {}
+        for name, label in self.labels.items():
+            cases = sum(p.name == name for p in points)
+            needed = max(cases, 0.62 * (label.count("\n") + 1))  # a name of three lines takes almost two rows
+            self.middle[name] = self.tall + (needed - 1) / 2
+            free[name] = self.tall + (needed - cases) / 2
+            self.tall += needed + (0.35 if cases > 1 else 0.0)
+        self.places = []
+        for p in points:
+            self.places.append(free[p.name])
+            free[p.name] += 1
+
+    def draw(self, ax: Axes, colours: Mapping[str, str], theme: Theme) -> None:
+        for p, y in zip(self.points, self.places, strict=True):
+            _row(ax, p, y, colours[p.series], theme)
+        ax.set_yticks(list(self.middle.values()), list(self.labels.values()))
+        ax.set_ylim(self.tall - 0.4, -0.6)
+        ax.grid(axis="y", visible=False)
+        ax.tick_params(axis="y", length=0)
+
+
+def _row(ax: Axes, p: Point, y: float, colour: str, theme: Theme) -> None:
+    if p.interval:
+        ax.hlines(y, *p.interval, color=colour, linewidth=1.2, alpha=0.8)
+    if p.spread:
+        ax.hlines(y, p.mean - p.spread, p.mean + p.spread, color=colour, linewidth=7, alpha=0.28)
+    if len(p.values) > 1:
+        ax.plot(p.values, [y] * len(p.values), "|", color=colour, markersize=11, markeredgewidth=1.4, alpha=0.9)
+    ax.plot(p.mean, y, "o", color=colour, markersize=7, markeredgecolor=theme.paper, zorder=4)
+    text = f"{100 * p.mean:.1f}" + (f" ± {100 * p.spread:.1f}" if len(p.values) > 1 else "") + " %"
+    ax.annotate(text, (1.01, y), xycoords=("axes fraction", "data"), va="center", size=9, color=theme.ink)
+
+
+def _compare(ax: Axes, lines: Mapping[str, float], theme: Theme, *, vertical: bool) -> None:
+    """Dashed lines at scores to compare with, named at their end."""
+    look: dict[str, Any] = {"color": theme.soft, "linewidth": 1.1, "linestyle": (0, (4, 3)), "zorder": 1}
+    words: dict[str, Any] = {"textcoords": "offset points", "size": 8.5, "color": theme.soft, "va": "bottom"}
+    for name, value in lines.items():
+        text = f"{name} {100 * value:.0f} %"
+        if vertical:
+            ax.axvline(value, **look)
+            low, high = ax.get_xlim()
+            side, shift = ("right", -3) if value > low + 0.75 * (high - low) else ("left", 3)
+            ax.annotate(text, (value, 0.0), (shift, 3), xycoords=("data", "axes fraction"), ha=side, **words)
+        else:
+            ax.axhline(value, **look)
+            ax.annotate(text, (1.0, value), (-2, 3), xycoords=("axes fraction", "data"), ha="right", **words)
+
+
+def _legend(figure: Figure, ax: Axes, colours: Mapping[str, str], numeric: bool) -> None:
+    """Below the axes; lines as they are drawn, dots for rows."""
+    names = [printable(name, 40) or "(other)" for name in colours]
+    if numeric:
+        handles = ax.get_legend_handles_labels()[0]
+        handles += [line for line in ax.get_lines() if not line.get_label()]  # the series without a name, if any
+    else:
+        handles = [ax.plot([], [], "o", markersize=7, color=colour)[0] for colour in colours.values()]
+    longest = max(map(len, names))
+    figure.legend(handles, names, loc="outside lower center", ncols=max(1, min(len(names), 90 // (longest + 8))))
+
+
+def _wrapped(text: str, width: int) -> str:
+    return "\n".join(textwrap.wrap(printable(text, 3 * width), width, break_on_hyphens=False)) or " "
