@@ -19,6 +19,9 @@ from zhanr.training.export import to_onnx_bytes
 SMALL: dict[str, dict[str, Any]] = {
     "paper": {"channels": [2, 3, 4, 5], "dense": [8, 6]},
     "compact": {"channels": [4, 4, 6, 8], "embedding": 12},
+    "fcn4": {"channels": [2, 3, 4, 5]},
+    "fcn5": {"channels": [2, 3, 4, 5, 6]},
+    "crnn": {"channels": [2, 3, 4, 5], "recurrent": 6},
 }
 SIZES = [(128, 128, 10), (128, 20, 2), (20, 128, 10), (20, 20, 3), (1025, 40, 10), (128, 387, 99), (1, 1, 2), (5, 3, 2)]
 
@@ -104,7 +107,7 @@ def test_pooling_halves_the_papers_windows() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("resnet", {}, "'resnet' is not known.*compact, paper"),
+        ("resnet", {}, "'resnet' is not known.*compact, crnn, fcn4, fcn5, paper"),
         ("paper", {"chanels": [1, 2, 3, 4]}, "model paper: unknown setting chanels"),
         ("paper", {"channels": [8, 8]}, "channels must be four"),
         ("paper", {"kernel": 4}, "kernel must be odd"),

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 from zhanr.config import Config
 from zhanr.errors import ConfigError
 from zhanr.models.base import GenreModel
+from zhanr.models.budget import SizedOptions, fitted
 from zhanr.models.compact import CompactCNN, CompactOptions
+from zhanr.models.crnn import CRNN, CRNNOptions
+from zhanr.models.fcn import FCN, FCN4Options, FCN5Options
 from zhanr.models.paper import PaperCNN, PaperOptions
 
 __all__ = ["MODELS", "GenreModel", "build"]
@@ -24,6 +27,9 @@ class Entry(NamedTuple):
 MODELS: dict[str, Entry] = {
     "paper": Entry(PaperCNN, PaperOptions),
     "compact": Entry(CompactCNN, CompactOptions),
+    "fcn4": Entry(FCN, FCN4Options),
+    "fcn5": Entry(FCN, FCN5Options),
+    "crnn": Entry(CRNN, CRNNOptions),
 }
 
 
@@ -39,7 +45,7 @@ def build(name: str, *, n_bins: int, n_frames: int, n_genres: int, **options: An
     n_genres : int
         At least 2.
     **options
-        What this network lets one choose; see its options class.
+        What this network lets one choose; see its options class. All have `parameters`: about how many there shall be.
 
     Raises
     ------
@@ -52,4 +58,7 @@ def build(name: str, *, n_bins: int, n_frames: int, n_genres: int, **options: An
         if size < least:
             raise ConfigError(f"model {name}: {what} must be at least {least}, got {size}")
     entry = MODELS[name]
-    return entry.create(n_bins, n_frames, n_genres, entry.options.from_dict(options, where=f"model {name}"))
+    choice = entry.options.from_dict(options, where=f"model {name}")
+    if isinstance(choice, SizedOptions) and choice.parameters:
+        choice = fitted(choice, lambda sized: entry.create(n_bins, n_frames, n_genres, sized))
+    return entry.create(n_bins, n_frames, n_genres, choice)

@@ -50,3 +50,26 @@ def pooled(size: int, sizes: tuple[int, ...]) -> int:
     for factor in sizes:
         size //= factor
     return size
+
+
+def pools_like(paper: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """The pooling layers of a published network on an axis of another length, so that one cell remains behind them.
+
+    `paper` pooled an axis of about prod(paper) cells down to one. On an axis of that length it comes back as it is; on
+    others each layer takes the same share of the shrinking on a logarithmic scale, and the last one what is left.
+    """
+    share = math.log(size) / math.log(math.prod(paper))
+    sizes = []
+    for factor in paper[:-1]:
+        sizes.append(min(max(round(factor**share), 1), size))
+        size //= sizes[-1]
+    return (*sizes, size)
+
+
+def pools_until(paper: tuple[int, ...], size: int, least: int) -> tuple[int, ...]:
+    """The pooling layers of a published network, as long as at least `least` cells of an axis remain."""
+    sizes = []
+    for factor in paper:
+        sizes.append(max(min(factor, size // least), 1))
+        size //= sizes[-1]
+    return tuple(sizes)

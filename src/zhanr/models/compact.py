@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from zhanr.config import Config
 from zhanr.errors import ConfigError
 from zhanr.models.base import GenreModel, pool_sizes, pooled
+from zhanr.models.budget import SizedOptions
 
 
 @dataclass(frozen=True)
-class CompactOptions(Config):
+class CompactOptions(SizedOptions):
     """`channels`: the width of each residual block; `embedding`: the length of the vector before the last layer."""
+
+    WIDTHS: ClassVar[tuple[str, ...]] = ("channels", "embedding")
 
     channels: tuple[int, ...] = (16, 32, 64, 128)
     embedding: int = 128
     dropout: float = 0.3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.channels or min(self.channels) < 4:
             raise ConfigError(f"model compact: channels must be one or more numbers >= 4, got {list(self.channels)}")
         if self.embedding < 1:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
-from zhanr.config import Config
 from zhanr.errors import ConfigError
 from zhanr.models.base import GenreModel, pool_sizes, pooled
+from zhanr.models.budget import SizedOptions
 
 
 @dataclass(frozen=True)
-class PaperOptions(Config):
+class PaperOptions(SizedOptions):
     """`channels`: one number per convolution group; `dense`: the widths of the two hidden dense layers."""
+
+    WIDTHS: ClassVar[tuple[str, ...]] = ("channels", "dense")
 
     channels: tuple[int, ...] = (16, 32, 64, 128)
     kernel: int = 3
@@ -21,6 +24,7 @@ class PaperOptions(Config):
     dropout: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if len(self.channels) != 4 or min(self.channels) < 1:
             raise ConfigError(f"model paper: channels must be four positive numbers, got {list(self.channels)}")
         if len(self.dense) != 2 or min(self.dense) < 1:
