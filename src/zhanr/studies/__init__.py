@@ -5,9 +5,16 @@ A new study is one file here and one entry in `STUDIES`.
 
 from __future__ import annotations
 
+from zhanr.studies.aggregation import AGGREGATION
+from zhanr.studies.clip_length import CLIP_LENGTH
+from zhanr.studies.dataset import DATASET
 from zhanr.studies.genres import GENRES
+from zhanr.studies.paper import PAPER
+from zhanr.studies.preprocessing import PREPROCESSING
 from zhanr.studies.study import Case, Study, Task
 
 __all__ = ["STUDIES", "Case", "Study", "Task"]
 
-STUDIES: dict[str, Study] = {study.name: study for study in (GENRES,)}
+STUDIES: dict[str, Study] = {
+    study.name: study for study in (PAPER, PREPROCESSING, CLIP_LENGTH, GENRES, DATASET, AGGREGATION)
+}

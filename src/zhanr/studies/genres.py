@@ -9,7 +9,7 @@ import numpy as np
 
 from zhanr.studies.material import Material
 from zhanr.studies.study import Case, Study
-from zhanr.studies.training import Training, configure
+from zhanr.studies.training import BASE, Training, configure
 
 
 def subset(genres: Sequence[str], count: int, seed: int) -> tuple[str, ...]:
@@ -19,9 +19,14 @@ def subset(genres: Sequence[str], count: int, seed: int) -> tuple[str, ...]:
 
 
 def task(material: Material, count: int, seed: int) -> Training:
-    """Train and score on the songs of a random choice of genres."""
-    genres = subset(material.train.genres, count, seed)
-    return Training(configure(material, seed, data={"genres": genres}), material.train, material.valid)
+    """Train and score on the songs of a random choice of genres, with as many steps as for all of them."""
+    every = material.train.genres
+    if count == len(every):
+        return Training(configure(material, seed), material.train, material.valid)
+    genres = subset(every, count, seed)
+    crops = round(BASE["training"]["crops"] * len(every) / count)
+    config = configure(material, seed, data={"genres": genres}, training={"crops": crops})
+    return Training(config, material.train, material.valid)
 
 
 def cases(material: Material) -> list[Case]:

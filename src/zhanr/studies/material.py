@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from zhanr.batch.extract import extract_dataset
+from zhanr.config import WindowConfig
+from zhanr.datasets import open_dataset
 from zhanr.datasets.store import FeatureStore, concat
 from zhanr.errors import DatasetError
 
@@ -61,6 +64,11 @@ class Material:
         return halved(self.full_valid)
 
     @cached_property
+    def full_both(self) -> FeatureStore:
+        """Both parts together at full resolution."""
+        return concat([self.full_train, self.full_valid])
+
+    @cached_property
     def both(self) -> FeatureStore:
         """Training and validation part together, for other splits."""
         return concat([self.train, self.valid])
@@ -72,6 +80,15 @@ class Material:
         if not path.exists():
             raise DatasetError(path, "this study needs real audio; name a folder with one folder a genre by --audio")
         return path
+
+    @cached_property
+    def partial_audio(self) -> FeatureStore:
+        """Features of the real audio of these songs, extracted as the stores were, at half the resolution."""
+        known = set(self.both.names.tolist())
+        audio = open_dataset(self.audio)
+        wanted = dataclasses.replace(audio, tracks=tuple(track for track in audio.tracks if track.name in known))
+        store, _ = extract_dataset(wanted, self.full_train.features, WindowConfig())
+        return halved(store)
 
     def file(self, name: str) -> Path:
         """Another file of the data's folder, such as features_30_sec.csv."""

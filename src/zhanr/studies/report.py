@@ -39,11 +39,10 @@ class Summary:
         """One value a seed."""
         return [float(run.scores[score]) for run in self.runs if score in run.scores]
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the mean song accuracy, for the songs of one run: more seeds are not more songs."""
+    def interval(self, score: str = "song_accuracy") -> tuple[float, float]:
+        """Wilson's 95 % interval of a mean share, for the songs of one run: more seeds or clips are not more songs."""
         n = round(statistics.fmean(self.values("n")))
-        return wilson_interval(round(statistics.fmean(self.values("song_accuracy")) * n), n)
+        return wilson_interval(round(statistics.fmean(self.values(score)) * n), n)
 
 
 def summarise(runs: Sequence[Run]) -> list[Summary]:
@@ -62,13 +61,24 @@ def write(study: Study, runs: Sequence[Run], material: Material, folder: Path) -
         temporary.write_text(markdown(study, summaries, quick=material.quick), encoding="utf-8")
     with replacing(table) as temporary:
         _write_csv(study, runs, temporary)
-    points = [
-        Point(s.case.name, tuple(s.values("song_accuracy")), s.interval, x=s.case.x, series=s.case.series)
+    title = study.title + (" (quick)" if material.quick else "")
+    draw(points(study, summaries), figure, title=title, xlabel=study.xlabel, log_x=study.log_x)
+    return [text, table, figure]
+
+
+def points(study: Study, summaries: Sequence[Summary]) -> list[Point]:
+    """What the figure shows: the cases in their series, or where several scores are plotted, a series for each."""
+    return [
+        Point(
+            s.case.name,
+            tuple(s.values(score)),
+            s.interval(score),
+            x=s.case.x,
+            series=s.case.series if len(study.plotted) == 1 else HEADINGS[score],
+        )
+        for score in study.plotted
         for s in summaries
     ]
-    title = study.title + (" (quick)" if material.quick else "")
-    draw(points, figure, title=title, xlabel=study.xlabel, log_x=study.log_x)
-    return [text, table, figure]
 
 
 def markdown(study: Study, summaries: Sequence[Summary], *, quick: bool) -> str:
@@ -107,7 +117,7 @@ def table(study: Study, summaries: Sequence[Summary]) -> Iterator[str]:
     yield f"| {' | '.join([*heads, 's a run'])} |"
     yield f"|---{'|---:' * len(heads)}|"
     for s in summaries:
-        songs, (low, high) = s.values("song_accuracy"), s.interval
+        songs, (low, high) = s.values("song_accuracy"), s.interval()
         cells = [
             f"{s.case.series}: {s.case.name}" if s.case.series else s.case.name,
             percent(statistics.fmean(songs)),

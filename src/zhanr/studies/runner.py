@@ -94,7 +94,9 @@ def perform(key: str, task: Task, folder: Path) -> Result:
     """Run a task and store what it gave, whole or not at all."""
     started = time.perf_counter()
     scores = dict(task.run(folder / key))
-    about = {"seconds": round(time.perf_counter() - started, 2), "commit": commit(), "versions": versions()}
+    seconds = round(time.perf_counter() - started, 2)
+    files = sorted(file.suffix for file in folder.glob(f"{key}.*"))
+    about = {"seconds": seconds, "commit": commit(), "versions": versions(), "files": files}
     entry = {"key": key, "identity": task.identity, "scores": scores, "about": about}
     path = folder / f"{key}.json"
     with replacing(path) as temporary:
@@ -105,10 +107,12 @@ def perform(key: str, task: Task, folder: Path) -> Result:
 
 
 def load(path: Path) -> Result | None:
-    """A stored result; None where there is none, or it can't be read."""
+    """A stored result; None where there is none, or it can't be read, or one of its files is gone."""
     try:
         entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Result(entry["key"], entry["identity"], entry["scores"], entry["about"], path.with_suffix(""))
+        whole = all(path.with_suffix(suffix).exists() for suffix in entry["about"]["files"])
+        result = Result(entry["key"], entry["identity"], entry["scores"], entry["about"], path.with_suffix(""))
+        return result if whole else None
     except (OSError, ValueError, KeyError):
         return None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from zhanr.studies.material import Material
 
@@ -71,6 +71,8 @@ class Study:
     - `cases(material)`: what is compared; fewer of them, or less of each, where `material.quick`.
     - `protocol`: a sentence or two on which songs are scored and what chose the epoch; for a reader to judge it.
     - `columns`: scores shown in the table beside the song accuracy, such as "clip_accuracy" or "parameters".
+    - `plotted`: the scores that the figure shows.
+    - `notes`: what a reader must know besides, a paragraph each.
     """
 
     name: str
@@ -80,7 +82,7 @@ class Study:
     cases: Callable[[Material], Sequence[Case]]
     seeds: tuple[int, ...] = (0, 1, 2)
     columns: tuple[str, ...] = ("clip_accuracy",)
+    plotted: tuple[str, ...] = ("song_accuracy",)
     xlabel: str = ""
     log_x: bool = False
-    notes: Sequence[str] = field(default=())
-    kind: Literal["accuracy"] = "accuracy"
+    notes: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from zhanr.studies.material import Material
 from zhanr.studies.study import Scores
 from zhanr.training import validation
 from zhanr.training.config import TrainConfig
-from zhanr.training.data import Windows, all_windows, prepare, songs
+from zhanr.training.data import Songs, TrainingData, all_windows, prepare, songs
 from zhanr.training.loop import Trainer, resolve_device
 from zhanr.training.progress import Progress
 
@@ -56,32 +56,51 @@ class Training:
     @property
     def identity(self) -> dict[str, Any]:
         """The configuration without what changes nothing, and the content of the stores."""
-        whole = self.config.to_dict()
-        del whole["card"]
-        for section, key in (("data", "train"), ("data", "valid"), ("data", "store"), ("training", "device")):
-            del whole[section][key]
         parts = {"train": self.train, "valid": self.valid} | ({"test": self.test} if self.test else {})
-        return {"task": "training", "config": whole, "data": {name: s.sha256() for name, s in parts.items()}}
+        hashes = {name: store.sha256() for name, store in parts.items()}
+        return {"task": "training", "config": settings_of(self.config), "data": hashes}
 
     def run(self, at: Path) -> Scores:
-        """Train, going on from where an interrupted run was; the windows' logits are kept beside the scores."""
+        """See `measure`."""
         data = prepare(self.train, self.valid, self.config.data.genres)
-        trainer = _fit(Trainer(self.config, data), at.with_suffix(".safetensors"))
-        best = trainer.history[trainer.best_epoch - 1]
-        part = songs(self.test, data.labels) if self.test else data.valid
-        windows = all_windows(part, self.config.windows)
-        student = trainer.best_student()
-        logits = validation.window_logits(student, windows, resolve_device("cpu"))
-        np.savez_compressed(at.with_suffix(".npz"), logits=logits, counts=windows.counts, genres=windows.genres)
-        at.with_suffix(".safetensors").unlink(missing_ok=True)
-        return _scores(logits, windows, self.config) | {
-            "valid_song_accuracy": best.valid_song_accuracy,
-            "valid_clip_accuracy": best.valid_accuracy,
-            "train_clip_accuracy": best.train_accuracy,
-            "best_epoch": trainer.best_epoch,
-            "epochs": len(trainer.history),
-            "parameters": sum(p.numel() for p in student.network.parameters()),
-        }
+        return measure(self.config, data, songs(self.test, data.labels) if self.test else data.valid, at)
+
+
+def settings_of(config: TrainConfig) -> dict[str, Any]:
+    """A configuration without what changes no result: paths, the card, the device."""
+    whole = config.to_dict()
+    del whole["card"]
+    for section, key in (("data", "train"), ("data", "valid"), ("data", "store"), ("training", "device")):
+        del whole[section][key]
+    return whole
+
+
+def measure(config: TrainConfig, data: TrainingData, scored: Songs, at: Path) -> dict[str, float]:
+    """Train, going on from where an interrupted run was, and score some songs with the best epoch.
+
+    The logits of all windows are kept in `at`.npz, with the number of windows and the genre of each song.
+    """
+    checkpoint = at.with_suffix(".safetensors")
+    trainer = _fit(Trainer(config, data), checkpoint)
+    best, student = trainer.history[trainer.best_epoch - 1], trainer.best_student()
+    windows = all_windows(scored, config.windows)
+    logits = validation.window_logits(student, windows, resolve_device("cpu"))
+    np.savez_compressed(at.with_suffix(".npz"), logits=logits, counts=windows.counts, genres=windows.genres)
+    checkpoint.unlink(missing_ok=True)
+    v = validation.validate(logits, windows, config.training.aggregation)
+    return {
+        "song_accuracy": v.song_accuracy,
+        "n": len(windows.genres),
+        "clip_accuracy": v.accuracy,
+        "n_clips": len(windows.x),
+        "song_loss": v.song_loss,
+        "valid_song_accuracy": best.valid_song_accuracy,
+        "valid_clip_accuracy": best.valid_accuracy,
+        "train_clip_accuracy": best.train_accuracy,
+        "best_epoch": trainer.best_epoch,
+        "epochs": len(trainer.history),
+        "parameters": sum(p.numel() for p in student.network.parameters()),
+    }
 
 
 def _fit(trainer: Trainer, checkpoint: Path) -> Trainer:
@@ -93,14 +112,3 @@ def _fit(trainer: Trainer, checkpoint: Path) -> Trainer:
             checkpoint.unlink()
     trainer.fit(Progress(), stop=lambda: False, after_epoch=lambda: trainer.save(checkpoint))
     return trainer
-
-
-def _scores(logits: Any, windows: Windows, config: TrainConfig) -> dict[str, float]:
-    v = validation.validate(logits, windows, config.training.aggregation)
-    return {
-        "song_accuracy": v.song_accuracy,
-        "n": len(windows.genres),
-        "clip_accuracy": v.accuracy,
-        "n_clips": len(windows.x),
-        "song_loss": v.song_loss,
-    }

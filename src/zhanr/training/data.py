@@ -39,10 +39,11 @@ def seed_of(*path: int) -> int:
 class Songs:
     """Pictures (n_bins, t) uint8, their genres (n,) as indices into the labels of the run, and what to learn.
 
+    Pictures may also be float32, of any range, if they never were in a store.
     `targets` is float32 (n, n_genres + d): 1 for the genre and 0 for the others, then a teacher's features if any.
     """
 
-    pictures: tuple[NDArray[np.uint8], ...]
+    pictures: tuple[NDArray[Any], ...]
     genres: Rows
     targets: NDArray[np.float32]
 
@@ -144,9 +145,12 @@ def songs(store: FeatureStore, labels: Sequence[str], teacher: NDArray[np.float3
     return Songs(pictures, genres, one_hot if teacher is None else np.hstack([one_hot, teacher]))
 
 
-def to_tensor(windows: NDArray[np.uint8]) -> Tensor:
-    """Stored values as the network sees them: float32 in 0..1, bit for bit those of `FeatureStore.picture`."""
-    return torch.from_numpy(dequantise(windows))
+def to_tensor(windows: NDArray[Any]) -> Tensor:
+    """Stored values as the network sees them: float32 in 0..1, bit for bit those of `FeatureStore.picture`.
+
+    Pictures that never were in a store (float32, of any range) are taken as they are.
+    """
+    return torch.from_numpy(windows if windows.dtype == np.float32 else dequantise(windows))
 
 
 def plan(n_songs: int, crops: int, generator: np.random.Generator) -> Rows:
