@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 
 from zhanr.errors import ConfigError
 from zhanr.training.config import OptimizerConfig, ScheduleConfig
+from zhanr.training.rmsprop import RMSprop
 
 
 class Entry(NamedTuple):
@@ -22,9 +24,14 @@ class Entry(NamedTuple):
 
 OPTIMISERS: dict[str, Entry] = {
     "rmsprop": Entry(torch.optim.RMSprop, {"alpha": 0.9, "eps": 1e-8, "momentum": 0.0, "centered": False}),
+    "rmsprop_paper": Entry(RMSprop, {"alpha": 0.9, "eps": 1e-8}),
     "adam": Entry(torch.optim.Adam, {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}),
     "adamw": Entry(torch.optim.AdamW, {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}),
+    "adagrad": Entry(torch.optim.Adagrad, {"eps": 1e-10}),
+    "adadelta": Entry(torch.optim.Adadelta, {"rho": 0.9, "eps": 1e-6}),
     "sgd": Entry(torch.optim.SGD, {"momentum": 0.0, "nesterov": False, "dampening": 0.0}),
+    "momentum": Entry(torch.optim.SGD, {"momentum": 0.9}),
+    "nesterov": Entry(partial(torch.optim.SGD, nesterov=True), {"momentum": 0.9}),
 }
 
 

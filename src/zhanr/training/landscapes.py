@@ -1,0 +1,99 @@
+"""Optimisers on two surfaces of two parameters, where one can watch them: a saddle point and a long valley."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from zhanr.training.config import OptimizerConfig
+from zhanr.training.optim import make_optimizer
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A surface to go down.
+
+    - `height(x, y)` takes tensors and arrays alike. `formula` is the same for a reader.
+    - `start`: where all optimisers begin. `arrived(x, y)`: whether a place is as far as one wants them to come.
+    - `first_step`: how far the first step leads. The learning rates follow from it, so that all set out alike.
+    - `x_range`, `y_range`: what is worth drawing.
+    """
+
+    title: str
+    formula: str
+    height: Callable[[Any, Any], Any]
+    start: tuple[float, float]
+    arrived: Callable[[Any, Any], Any]
+    goal: str
+    first_step: float
+    steps: int
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+
+
+LANDSCAPES: dict[str, Landscape] = {
+    "saddle": Landscape(
+        title="Saddle point",
+        formula="x² - y²",
+        height=lambda x, y: x * x - y * y,
+        start=(-1.0, 0.001),  # beside the ridge by a hair: exactly on it, all would stay at the saddle for ever
+        arrived=lambda _x, y: abs(y) > 1,
+        goal="|y| > 1, off the saddle",
+        first_step=0.04,
+        steps=150,
+        x_range=(-1.25, 0.75),
+        y_range=(-0.35, 1.25),
+    ),
+    "valley": Landscape(
+        title="Long valley",
+        formula="x² / 100 + y²",
+        height=lambda x, y: x * x / 100 + y * y,
+        start=(-9.0, 1.0),
+        arrived=lambda x, y: x * x / 100 + y * y < 0.01,
+        goal="a height below 0.01",
+        first_step=0.1,
+        steps=300,
+        x_range=(-10.0, 3.0),
+        y_range=(-1.25, 1.25),
+    ),
+}
+
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"adadelta": {"eps": 1e-3}}
+"""With its own 1e-6 Adadelta sets out in steps of a thousandth; a rate that makes up for it is far too much later."""
+
+
+class Journey(NamedTuple):
+    """The way of one optimiser: its rate, its places (steps + 1, 2), and the step at which it arrived, if it did."""
+
+    lr: float
+    path: NDArray[np.float64]
+    arrived: int | None
+
+
+def journey(landscape: Landscape, optimiser: str) -> Journey:
+    """Let an optimiser of `OPTIMISERS` go down a landscape from its start, by torch's own gradients."""
+    trial = walk(landscape, optimiser, lr=1e-3, steps=1)
+    lr = 1e-3 * landscape.first_step / float(np.hypot(*(trial[1] - trial[0])))  # all first steps are lr times something
+    path = walk(landscape, optimiser, lr=lr, steps=landscape.steps)
+    there = np.flatnonzero(landscape.arrived(path[:, 0], path[:, 1]))
+    return Journey(lr, path, int(there[0]) if len(there) else None)
+
+
+def walk(landscape: Landscape, optimiser: str, *, lr: float, steps: int) -> NDArray[np.float64]:
+    """The places (steps + 1, 2) of an optimiser with a constant learning rate."""
+    place = nn.ParameterDict({"xy": torch.tensor(landscape.start, dtype=torch.float64)})
+    optimizer = make_optimizer(place, OptimizerConfig(optimiser, lr, options=dict(OPTIONS.get(optimiser, {}))))
+    path = [place["xy"].detach().clone()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        landscape.height(*place["xy"]).backward()
+        optimizer.step()
+        path.append(place["xy"].detach().clone())
+    places: NDArray[np.float64] = torch.stack(path).numpy()
+    return places
