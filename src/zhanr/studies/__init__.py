@@ -16,5 +16,13 @@ from zhanr.studies.study import Case, Study, Task
 __all__ = ["STUDIES", "Case", "Study", "Task"]
 
 STUDIES: dict[str, Study] = {
-    study.name: study for study in (PAPER, PREPROCESSING, CLIP_LENGTH, GENRES, DATASET, AGGREGATION)
+    study.name: study
+    for study in (
+        PAPER,
+        PREPROCESSING,
+        CLIP_LENGTH,
+        GENRES,
+        DATASET,
+        AGGREGATION,
+    )
 }

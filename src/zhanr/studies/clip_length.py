@@ -13,8 +13,8 @@ FRAMES = (10, 19, 39, 64, 97, 193)
 
 
 def task(material: Material, frames: int, seed: int) -> Training:
-    """Train on windows of this width; as many of them as show the network the same amount of music in an epoch."""
-    crops = max(1, round(BASE["training"]["crops"] * BASE["windows"]["frames"] / frames))
+    """Train on windows of this width: as much music in an epoch, and as many steps, as with the base's, or more."""
+    crops = BASE["training"]["crops"] * max(1, round(BASE["windows"]["frames"] / frames))
     config = configure(material, seed, windows={"frames": frames, "hop": frames}, training={"crops": crops})
     return Training(config, material.train, material.valid)
 
@@ -39,8 +39,8 @@ CLIP_LENGTH = Study(
     question="How long must a clip be, when one clip is judged, and when all clips of a song are judged together?",
     protocol="Fault-filtered split of GTZAN: trained on its training part, scored on its validation part, which also "
     "chose the epoch, so that the scores are a little optimistic. A clip is one window; the windows of a 30 s excerpt "
-    "lie side by side, and its answer is their mean log-probability. Whatever the length, the network sees about the "
-    "same amount of music in an epoch.",
+    "lie side by side, and its answer is their mean log-probability. Shorter clips are more in an epoch, so that "
+    "the network sees as much music; longer ones are not fewer, so that it makes as many steps.",
     cases=cases,
     columns=("clip_accuracy", "n_clips", "parameters"),
     plotted=("song_accuracy", "clip_accuracy"),

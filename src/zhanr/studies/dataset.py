@@ -10,7 +10,7 @@ from zhanr.datasets.splits import Split
 from zhanr.datasets.store import FeatureStore
 from zhanr.studies.material import Material
 from zhanr.studies.study import Case, Study
-from zhanr.studies.training import Training, configure
+from zhanr.studies.training import BASE, Training, configure
 
 VALID_SHARE = 0.1
 """The share of all songs that chooses the epoch."""
@@ -53,7 +53,8 @@ def task(material: Material, store: FeatureStore, divide: Divide, seed: int) -> 
     first = store.subset([name for name in names if name in of_first])
     second = store.subset([name for name in names if name not in of_first])
     parts = {part: store.subset(list(members)) for part, members in divide(first, second, seed).items()}
-    return Training(configure(material, seed), parts["train"], parts["valid"], parts["test"])
+    crops = round(BASE["training"]["crops"] * len(material.both) / len(store))  # as many steps with fewer songs
+    return Training(configure(material, seed, training={"crops": crops}), parts["train"], parts["valid"], parts["test"])
 
 
 def cases(material: Material) -> list[Case]:
