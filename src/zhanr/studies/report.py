@@ -57,8 +57,9 @@ def write(study: Study, runs: Sequence[Run], material: Material, folder: Path) -
     folder.mkdir(parents=True, exist_ok=True)
     text, table, figure = (folder / f"{study.name}.{suffix}" for suffix in ("md", "csv", "png"))
     summaries = summarise(runs)
+    extra = study.extra([(run.case, run.scores) for run in runs], folder) if study.extra else ()
     with replacing(text) as temporary:
-        temporary.write_text(markdown(study, summaries, quick=material.quick), encoding="utf-8")
+        temporary.write_text(markdown(study, summaries, extra, quick=material.quick), encoding="utf-8")
     with replacing(table) as temporary:
         _write_csv(study, runs, temporary)
     title = study.title + (" (quick)" if material.quick else "")
@@ -81,7 +82,7 @@ def points(study: Study, summaries: Sequence[Summary]) -> list[Point]:
     ]
 
 
-def markdown(study: Study, summaries: Sequence[Summary], *, quick: bool) -> str:
+def markdown(study: Study, summaries: Sequence[Summary], extra: Sequence[str] = (), *, quick: bool) -> str:
     """The page of a study: question, protocol, table, figure, notes, and how it was made."""
     warning = [
         "**Quick run: fewer epochs, seeds and cases than the study needs. It shows that the command works.**",
@@ -101,7 +102,7 @@ def markdown(study: Study, summaries: Sequence[Summary], *, quick: bool) -> str:
         "",
         "Mean and standard deviation (sd) are over the seeds. The interval is Wilson's, of 95 %, for the mean share of "
         "songs right among the songs of one run: more seeds are not more songs.",
-        *(f"\n{note}" for note in study.notes),
+        *(f"\n{note}" for note in (*study.notes, *extra)),
         "",
         "## How it was made",
         "",

@@ -73,6 +73,8 @@ class Study:
     - `columns`: scores shown in the table beside the song accuracy, such as "clip_accuracy" or "parameters".
     - `plotted`: the scores that the figure shows.
     - `notes`: what a reader must know besides, a paragraph each.
+    - `extra(measured, folder)`: more to show than the table has; it may write further files into the folder of the
+      page, and returns Markdown paragraphs. `measured` has a row for each single run.
     """
 
     name: str
@@ -86,3 +88,4 @@ class Study:
     xlabel: str = ""
     log_x: bool = False
     notes: tuple[str, ...] = ()
+    extra: Callable[[Sequence[tuple[Case, Scores]], Path], Sequence[str]] | None = None
