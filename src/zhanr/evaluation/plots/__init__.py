@@ -3,11 +3,15 @@
 A new figure is a function that draws on a `canvas`, in the module of its subject.
 """
 
-from zhanr.evaluation.plots.canvas import STYLES, SUFFIXES, Style, canvas
+from zhanr.evaluation.plots.canvas import STYLES, SUFFIXES, Style, canvas, writable
+from zhanr.evaluation.plots.gallery import gallery
 from zhanr.evaluation.plots.history import learning_curves
+from zhanr.evaluation.plots.network import network
 from zhanr.evaluation.plots.paths import animate, trajectories
+from zhanr.evaluation.plots.scale import mel_scale
 from zhanr.evaluation.plots.scores import confusion_matrix, reliability, risk_coverage
 from zhanr.evaluation.plots.song import timeline
+from zhanr.evaluation.plots.sound import spectrogram, waveform
 from zhanr.evaluation.plots.study import Point, study
 
 __all__ = [
@@ -18,10 +22,16 @@ __all__ = [
     "animate",
     "canvas",
     "confusion_matrix",
+    "gallery",
     "learning_curves",
+    "mel_scale",
+    "network",
     "reliability",
     "risk_coverage",
+    "spectrogram",
     "study",
     "timeline",
     "trajectories",
+    "waveform",
+    "writable",
 ]

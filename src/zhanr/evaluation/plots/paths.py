@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import BoundaryNorm
+from matplotlib.colors import BoundaryNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ LEVELS = 16
 SIZE = (6.8, 4.9)
 GIF_DPI = 90
 FRAMES = 75
+COLOURS, UNCHANGED = 160, 255
 MILLISECONDS, LAST_MILLISECONDS = 70, 2500
 
 
@@ -81,7 +83,7 @@ def animate(
             for line, dot, way in lines:
                 _show(line, dot, way, step)
             frames.append(_photograph(figure))
-    _write_gif(frames, target)
+    _write_gif(frames, theme, target)
 
 
 def _photograph(figure: Figure) -> Image.Image:
@@ -90,12 +92,37 @@ def _photograph(figure: Figure) -> Image.Image:
     return Image.fromarray(np.asarray(pixels.buffer_rgba())[..., :3])
 
 
-def _write_gif(frames: list[Image.Image], target: Path) -> None:
-    """One palette for all frames and no dithering: what does not move takes no space, and does not flicker."""
-    palette = frames[-1].quantize(160)
-    indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    durations = [MILLISECONDS] * (len(frames) - 1) + [LAST_MILLISECONDS]
-    indexed[0].save(target, save_all=True, append_images=indexed[1:], duration=durations, loop=0, optimize=False)
+def _write_gif(frames: list[Image.Image], theme: Theme, target: Path) -> None:
+    """One palette for all frames and no dithering; what does not change is left as it was, and takes no space."""
+    palette = _palette(frames[-1], theme)
+    pixels = [np.asarray(frame.quantize(palette=palette, dither=Image.Dither.NONE)) for frame in frames]
+    changes = [np.where(now == before, UNCHANGED, now) for before, now in pairwise(pixels)]
+    images = [Image.fromarray(indices.astype(np.uint8), "P") for indices in (pixels[0], *changes)]
+    for image in images:
+        image.putpalette(palette.getpalette() or [])
+    durations = [MILLISECONDS] * (len(images) - 1) + [LAST_MILLISECONDS]
+    images[0].save(
+        target,
+        save_all=True,
+        append_images=images[1:],
+        duration=durations,
+        loop=0,
+        disposal=1,
+        transparency=UNCHANGED,
+        optimize=False,
+    )
+
+
+def _palette(frame: Image.Image, theme: Theme) -> Image.Image:
+    """The colours of the lines and of their edges as they are (a picture's own palette blends them), then the rest."""
+    paper, series = np.array(to_rgb(theme.paper)), np.array([to_rgb(colour) for colour in theme.series])
+    edges = [share * series + (1 - share) * paper for share in (0.75, 0.5)]
+    exact = np.concatenate([series, *edges, [to_rgb(theme.ink), paper]])
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(
+        [*(255 * exact).round().astype(int).ravel().tolist(), *(frame.quantize(COLOURS).getpalette() or [])]
+    )
+    return palette
 
 
 def _landscape(

@@ -1,0 +1,233 @@
+"""`zhanr plot`: figures of sound, of models and of what they say, each as one PNG or SVG file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from zhanr.cli import output
+
+if TYPE_CHECKING:
+    from zhanr.config import FeatureConfig
+    from zhanr.datasets import Dataset, FeatureStore
+    from zhanr.evaluation.evaluate import Report
+    from zhanr.evaluation.plots import Style
+
+app = typer.Typer(no_args_is_help=True)
+
+Song = Annotated[Path, typer.Argument(help="An audio file.")]
+Target = Annotated[Path, typer.Argument(help="A feature store (.npz), a data set's folder, or a CSV manifest.")]
+Model = Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")]
+To = Annotated[Path | None, typer.Option("-o", "--output", help="The .png or .svg file (default: COMMAND.png).")]
+Dark = Annotated[bool, typer.Option("--dark", help="Light on dark.")]
+Start = Annotated[float, typer.Option(min=0.0, help="Where to begin, in seconds.")]
+Duration = Annotated[float, typer.Option(min=0.2, max=600.0, help="How much to show, in seconds.")]
+MelScale = Annotated[Literal["slaney", "htk"], typer.Option(help="Whose mel scale.")]
+
+MOST_FRAMES = 2400
+"""More columns than this no figure can show: the hop grows for a longer piece."""
+
+
+@app.command("waveform")
+def waveform(
+    song: Song,
+    to: To = None,
+    start: Start = 0.0,
+    duration: Annotated[float, typer.Option(min=0.001, max=600.0, help="How much to show, in seconds.")] = 0.1,
+    dark: Dark = False,
+) -> None:
+    """Draw amplitude over time; a tenth of a second shows single vibrations."""
+    from zhanr import audio
+    from zhanr.evaluation import plots
+
+    target = _target(to, "waveform")
+    rate = audio.probe(song).sample_rate
+    piece = audio.load(song, sample_rate=rate, start=start, duration=duration)
+    plots.waveform(piece.samples, rate, target, start=start, title=song.name, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("stft")
+def stft(song: Song, to: To = None, start: Start = 0.0, duration: Duration = 30.0, dark: Dark = False) -> None:
+    """Draw the spectrogram: level over time and frequency, with equal steps of hertz."""
+    from zhanr.config import FeatureConfig
+
+    _spectrogram(song, FeatureConfig(kind="stft", scale="none"), _target(to, "stft"), start, duration, dark)
+
+
+@app.command("mel")
+def mel(
+    song: Song,
+    to: To = None,
+    start: Start = 0.0,
+    duration: Duration = 30.0,
+    mel_scale: MelScale = "slaney",
+    dark: Dark = False,
+) -> None:
+    """Draw the mel-spectrogram: the same with frequencies spaced as the ear hears them, as our networks see it."""
+    from zhanr.config import FeatureConfig
+
+    config = FeatureConfig(kind="mel", mel_scale=mel_scale, scale="none")
+    _spectrogram(song, config, _target(to, "mel"), start, duration, dark)
+
+
+@app.command("mfcc")
+def mfcc(song: Song, to: To = None, start: Start = 0.0, duration: Duration = 30.0, dark: Dark = False) -> None:
+    """Draw mel-frequency cepstral coefficients: the shape of the spectrum, in twenty numbers a frame."""
+    from zhanr.config import FeatureConfig
+
+    _spectrogram(song, FeatureConfig(kind="mfcc", scale="none"), _target(to, "mfcc"), start, duration, dark)
+
+
+def _spectrogram(song: Path, config: FeatureConfig, target: Path, start: float, duration: float, dark: bool) -> None:
+    import dataclasses
+
+    from zhanr import audio, features
+    from zhanr.evaluation import plots
+
+    samples = audio.load(song, sample_rate=config.sample_rate, start=start, duration=duration).samples
+    config = dataclasses.replace(config, hop_length=max(256, len(samples) // MOST_FRAMES))
+    plots.spectrogram(
+        features.extract(samples, config), config, target, start=start, title=song.name, style=_style(dark)
+    )
+    typer.echo(target)
+
+
+@app.command("mel-scale")
+def mel_scale(to: To = None, dark: Dark = False) -> None:
+    """Draw the mel scales of HTK and of Slaney over frequency, and their filters."""
+    from zhanr.evaluation import plots
+
+    target = _target(to, "mel-scale")
+    plots.mel_scale(target, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("gallery")
+def gallery(
+    data: Target,
+    to: To = None,
+    each: Annotated[int, typer.Option(min=1, max=8, help="Tracks of each genre.")] = 3,
+    seed: Annotated[int, typer.Option(help="Which tracks: the same seed gives the same ones.")] = 0,
+    dark: Dark = False,
+) -> None:
+    """Draw random tracks of each genre as mel-spectrograms, to see what a network sees."""
+    from zhanr.evaluation import pieces, plots
+
+    target = _target(to, "gallery")
+    chosen, config, problems = pieces.choose(_open(data), each=each, seed=seed)
+    for problem in problems:
+        output.warn(f"left out: {problem}")
+    plots.gallery(chosen, config, target, title=data.name, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("network")
+def network(
+    name: Annotated[str, typer.Argument(help="A network's name, a built-in model's, or a .onnx file.")] = "paper",
+    to: To = None,
+    bins: Annotated[int, typer.Option(min=1, help="Bins of a window (networks by name).")] = 128,
+    frames: Annotated[int, typer.Option(min=1, help="Frames of a window (networks by name).")] = 128,
+    genres: Annotated[int, typer.Option(min=2, help="How many genres (networks by name).")] = 10,
+    dark: Dark = False,
+) -> None:
+    """Draw a network from the model itself: its layers, the shapes between them, their parameters."""
+    from zhanr.bundle import load_bundle
+    from zhanr.evaluation import plots
+    from zhanr.models import MODELS, build
+    from zhanr.training import outline
+
+    target = _target(to, "network")
+    by_name = name in MODELS
+    if by_name:
+        layers = outline.of_module(build(name, n_bins=bins, n_frames=frames, n_genres=genres), bins, frames)
+    else:
+        layers = outline.of_graph(load_bundle(name).path)
+    plots.network(layers, target, title=Path(name).name, arrows=by_name, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("curves")
+def curves(
+    history: Annotated[Path, typer.Argument(help="A training run's folder, or its history.csv.")],
+    to: To = None,
+    dark: Dark = False,
+) -> None:
+    """Draw a training run's learning curves: accuracy and loss, training and validation."""
+    from zhanr.evaluation import plots
+
+    target = _target(to, "curves")
+    plots.learning_curves(history / "history.csv" if history.is_dir() else history, target, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("confusion")
+def confusion(data: Target, to: To = None, model: Model = None, dark: Dark = False) -> None:
+    """Draw which genres a model takes for which."""
+    from zhanr.evaluation import plots
+
+    target = _target(to, "confusion")
+    report = _evaluate(data, model)
+    plots.confusion_matrix(report.genres, report.confusion, target, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("reliability")
+def reliability(data: Target, to: To = None, model: Model = None, dark: Dark = False) -> None:
+    """Draw how often a model is right against how sure it is."""
+    from zhanr.evaluation import plots
+
+    target = _target(to, "reliability")
+    report = _evaluate(data, model)
+    plots.reliability(report.confidence, report.correct, target, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("risk")
+def risk(data: Target, to: To = None, model: Model = None, dark: Dark = False) -> None:
+    """Draw how often a model is wrong when it answers only the songs it is surest of."""
+    from zhanr.evaluation import plots
+
+    target = _target(to, "risk")
+    report = _evaluate(data, model)
+    plots.risk_coverage(report.confidence, report.correct, target, style=_style(dark))
+    typer.echo(target)
+
+
+@app.command("timeline")
+def timeline(song: Song, to: To = None, model: Model = None, dark: Dark = False) -> None:
+    """Draw the probabilities of the genres over the time of one song."""
+    from zhanr.classifier import Classifier
+    from zhanr.evaluation import plots
+
+    target = _target(to, "timeline")
+    plots.timeline(Classifier.load(model).predict(song), target, style=_style(dark))
+    typer.echo(target)
+
+
+def _target(to: Path | None, name: str) -> Path:
+    """Where the figure goes; an impossible suffix is an error now, and not when everything is measured."""
+    from zhanr.evaluation import plots
+
+    return plots.writable(to or Path(f"{name}.png"))
+
+
+def _style(dark: bool) -> Style:
+    return "dark" if dark else "light"
+
+
+def _open(data: Path) -> FeatureStore | Dataset:
+    from zhanr.datasets import FeatureStore, open_dataset
+
+    return FeatureStore.load(data) if data.suffix == ".npz" else open_dataset(data)
+
+
+def _evaluate(data: Path, model: str | None) -> Report:
+    from zhanr.classifier import Classifier
+    from zhanr.evaluation.evaluate import evaluate
+
+    classifier = Classifier.load(model)
+    with output.progress("evaluating") as tell:
+        return evaluate(_open(data), classifier, progress=tell, jobs=output.default_jobs())
