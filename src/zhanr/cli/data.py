@@ -1,4 +1,4 @@
-"""`zhanr data check` and `zhanr extract`."""
+"""`zhanr data check` and `zhanr extract`; `zhanr data split` has a file of its own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from zhanr.cli import output
+from zhanr.cli.split import split
 
 app = typer.Typer(no_args_is_help=True)
+app.command("split")(split)
 
 
 @app.command("check")

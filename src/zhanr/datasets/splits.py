@@ -23,6 +23,9 @@ from zhanr.errors import ConfigError, DatasetError
 Split = dict[str, tuple[str, ...]]
 """The track names of each part: ``{"train": (...), "valid": (...), "test": (...)}``."""
 
+HOLD_OUT = {"train": 0.6, "valid": 0.2, "test": 0.1, "holdout": 0.1}
+"""The shares of the protocol with a hold-out group: see `hold_out`."""
+
 Parts = Mapping[str, Sequence[str]]
 Numbers = NDArray[np.float64]
 
@@ -70,7 +73,7 @@ def stratified(
     names, labels
         The tracks and their genres.
     fractions
-        The share of each part; they add up to 1. Four of them make the protocol train, validation, test, hold-out.
+        The share of each part; they add up to 1.
     seed
         Another seed gives another split.
     contents
@@ -93,6 +96,23 @@ def artist_disjoint(
     Genres are balanced as well as whole artists allow: where one artist made half of a genre, the parts show it.
     """
     return _deal(names, labels, fractions, seed, [_keys(artists), contents])
+
+
+def hold_out(
+    names: Sequence[str],
+    labels: Sequence[str],
+    seed: int,
+    *,
+    fractions: Mapping[str, float] = HOLD_OUT,
+    artists: Mapping[str, str] | None = None,
+    contents: Mapping[str, str] | None = None,
+) -> Split:
+    """Four parts: one trains, one chooses the epoch, one compares ideas, and the hold-out group is scored once.
+
+    Who compares many ideas on the test part has, by and by, chosen on it; what the best of them is worth shows on the
+    hold-out group, which nobody looked at. Artists stay in one part where they are given.
+    """
+    return _deal(names, labels, fractions, seed, [_keys(artists or {}), contents])
 
 
 def kfold(
