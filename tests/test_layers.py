@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "files"},
     {"config"},
     {"audio", "features", "windows", "aggregate", "models", "datasets"},
-    {"bundle", "frontend"},
+    {"bundle", "frontend", "handmade"},
     {"classifier"},
     {"evaluation", "library"},
     {"batch", "training"},

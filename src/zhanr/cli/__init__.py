@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
-from zhanr.cli import classify, data, evaluate, library, model, plot, scan, similar, study, tag, train
+from zhanr.cli import classify, data, evaluate, handmade, library, model, plot, scan, similar, study, tag, train
 from zhanr.errors import ZhanrError
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ app.add_typer(library.app, name="library", help="See, filter, export and correct
 app.add_typer(tag.app, name="tag", help="Write genres into the files: plan, look, apply, undo.")
 app.add_typer(model.app, name="model", help="See the models that there are and what they say of themselves.")
 app.add_typer(plot.app, name="plot", help="Draw sound, networks, and what models say of songs.")
+app.add_typer(handmade.app, name="handmade", help="Hand-made features: from audio, and what can be learnt of them.")
 app.add_typer(data.app, name="data", help="Look after the music that a model is trained on.")
 
 

@@ -136,8 +136,8 @@ class Table:
 def _name(file: str) -> str:
     """A track's name: that of its file without the suffix of audio (`blues.00000.wav` is `blues.00000`)."""
     name = clean_text(file)
-    stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in AUDIO_SUFFIXES else name
+    suffix = Path(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in AUDIO_SUFFIXES else name
 
 
 def _number(path: Path, line: int, text: str) -> Any:

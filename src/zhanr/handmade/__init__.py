@@ -19,9 +19,12 @@ SAMPLE_RATE = 22050
 GROUPS = {"timbre": timbre.TIMBRE, "rhythm": rhythm.RHYTHM, "pitch": pitch.PITCH}
 """The names of the numbers by group, in the order in which `extract` gives them."""
 
+VERSION = 1
+"""To be raised when a number changes: tables that were kept are then made anew."""
+
 COLUMNS = tuple(name for names in GROUPS.values() for name in names)
 
-__all__ = ["COLUMNS", "GROUPS", "SAMPLE_RATE", "extract", "pitch", "rhythm", "timbre"]
+__all__ = ["COLUMNS", "GROUPS", "SAMPLE_RATE", "VERSION", "extract", "pitch", "rhythm", "timbre"]
 
 
 def extract(y: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ of the notes. The three highest of each analysis window go into a histogram of n
 to twelve pitch classes, which stand in the order of fifths, so that related ones are neighbours.
 
 Ours differs in this: analysis windows of 2048 samples (93 ms, half overlapping; theirs of 512 hold less than two
-periods of a bass note), filters without delay, no whitening before them, notes from 55 to 1050 Hz (A1 to C6), and amplitudes
-relative to the autocorrelation at lag 0.
+periods of a bass note), filters without delay, no whitening before them, notes from 55 to 1050 Hz (A1 to C6), and
+amplitudes relative to the autocorrelation at lag 0.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def describe(y: Array, sample_rate: int) -> Floats:
 
 def fold(notes: Floats) -> Floats:
     """Fold a histogram of MIDI numbers (128,) to pitch classes (12,) in the order of fifths: C G D A E B ..."""
-    return np.bincount(7 * np.arange(len(notes)) % 12, weights=notes, minlength=12)
+    return np.bincount(7 * np.arange(len(notes)) % 12, weights=notes, minlength=12).astype(np.float64)
 
 
 def note_histogram(y: Array, sample_rate: int) -> Floats:
@@ -71,9 +71,9 @@ def note_histogram(y: Array, sample_rate: int) -> Floats:
 def summary_autocorrelation(y: Floats, sample_rate: int) -> Floats:
     """The enhanced summary autocorrelation of each analysis window, (n_windows, WINDOW // 2); silent ones are 0."""
     low, high = (_frames(channel) for channel in channels(y, sample_rate))
-    spectra = (compressed_spectrum(x * np.hanning(WINDOW), exponent=COMPRESSION) for x in (low, high))
+    one, other = (compressed_spectrum(x * np.hanning(WINDOW), exponent=COMPRESSION) for x in (low, high))
     loud = np.abs(low).max(axis=1) + np.abs(high).max(axis=1)
-    r = autocorrelation(sum(spectra), WINDOW // 2) * (loud > SILENCE * loud.max())[:, None]
+    r = autocorrelation(one + other, WINDOW // 2) * (loud > SILENCE * loud.max())[:, None]
     return enhance(r, factors=(2, 3, 5, 7))
 
 

@@ -11,6 +11,7 @@ at lag 0. A piece shorter than a window is one window.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,12 +81,13 @@ def envelope(x: Floats) -> Floats:
     spectrum = np.fft.rfft(x)
     edges = [0, *(len(spectrum) >> k for k in range(OCTAVES - 1, -1, -1))]
     total = np.zeros(n)
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         band = np.zeros_like(spectrum)
         band[low:high] = spectrum[low:high]
         total += np.abs(np.fft.irfft(band, n))
-    smooth = _low_pass(total)[: n // DECIMATION * DECIMATION : DECIMATION]
-    return smooth - smooth.mean()
+    smooth: Floats = _low_pass(total)[: n // DECIMATION * DECIMATION : DECIMATION]
+    centred: Floats = smooth - smooth.mean()
+    return centred
 
 
 def _low_pass(x: Floats) -> Floats:

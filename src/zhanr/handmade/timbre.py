@@ -1,7 +1,8 @@
 """Timbral texture: what the sound is like, as statistics over windows of one second (19 numbers).
 
-Tzanetakis & Cook 2002, section III-A: five descriptions of each analysis window of 512 samples (23 ms at 22,050 Hz, side
-by side), then their mean and variance over a texture window of 43 of them (1 s), then the mean over all texture windows.
+Tzanetakis & Cook 2002, section III-A: nine descriptions of each analysis window of 512 samples (23 ms at 22,050 Hz,
+side by side), then their mean and variance over a texture window of 43 of them (1 s), and the share of quiet ones; then
+the mean of all that over the texture windows, which overlap in all but one analysis window.
 
 Ours differs in this: the unit of frequencies is hertz, and of zero crossings the share of samples, as in librosa; the
 spectra of the flux have unit length; MFCCs are those of `zhanr.features` (40 mel bands of Slaney's scale, in decibels).
@@ -50,15 +51,17 @@ def texture(x: Array) -> tuple[Floats, Floats]:
 
 
 def centroid(magnitude: Array, sample_rate: int) -> Floats:
-    """The centre of gravity of each spectrum in hertz: sum_n f_n M_n / sum_n M_n, of (bins, t) to (t,); 0 in silence."""
-    return _share(_frequencies(magnitude, sample_rate) @ magnitude, magnitude.sum(axis=0))
+    """The centre of gravity of each spectrum in hertz: sum f M / sum M, of (bins, t) to (t,); 0 in silence."""
+    weighted = _frequencies(magnitude, sample_rate) @ magnitude
+    return _share(weighted, magnitude.sum(axis=0))
 
 
 def roll_off(magnitude: Array, sample_rate: int) -> Floats:
     """The frequency in hertz below which 85 % of each spectrum's magnitude lies: (bins, t) to (t,)."""
     below = np.cumsum(magnitude, axis=0)
     first = np.argmax(below >= ROLL_OFF * below[-1], axis=0)
-    return _frequencies(magnitude, sample_rate)[first]
+    frequencies: Floats = _frequencies(magnitude, sample_rate)[first]
+    return frequencies
 
 
 def flux(magnitude: Array) -> Floats:
@@ -103,5 +106,5 @@ def _frequencies(magnitude: Array, sample_rate: int) -> Floats:
     return np.linspace(0, sample_rate / 2, len(magnitude))
 
 
-def _share(part: Floats, whole: Floats) -> Floats:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+def _share(part: Array, whole: Array) -> Floats:
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
