@@ -8,6 +8,7 @@ from zhanr.evaluation.plots.gallery import gallery
 from zhanr.evaluation.plots.history import learning_curves
 from zhanr.evaluation.plots.network import network
 from zhanr.evaluation.plots.paths import animate, trajectories
+from zhanr.evaluation.plots.ranks import Bar, Panel, ranks
 from zhanr.evaluation.plots.scale import mel_scale
 from zhanr.evaluation.plots.scores import confusion_matrix, reliability, risk_coverage
 from zhanr.evaluation.plots.song import timeline
@@ -17,6 +18,8 @@ from zhanr.evaluation.plots.study import Point, study
 __all__ = [
     "STYLES",
     "SUFFIXES",
+    "Bar",
+    "Panel",
     "Point",
     "Style",
     "animate",
@@ -26,6 +29,7 @@ __all__ = [
     "learning_curves",
     "mel_scale",
     "network",
+    "ranks",
     "reliability",
     "risk_coverage",
     "spectrogram",
