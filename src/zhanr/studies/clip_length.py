@@ -28,7 +28,7 @@ def cases(material: Material) -> list[Case]:
     """One for each width."""
     widths = FRAMES[1::2] if material.quick else FRAMES
     return [
-        Case(f"{seconds(material, n):.1f} s", partial(task, material, n), x=round(seconds(material, n), 2))
+        Case(f"{seconds(material, n):.1f} s", partial(task, material, n), x=round(seconds(material, n), 1))
         for n in widths
     ]
 

@@ -63,7 +63,8 @@ def write(study: Study, runs: Sequence[Run], material: Material, folder: Path) -
     with replacing(table) as temporary:
         _write_csv(study, runs, temporary)
     title = study.title + (" (quick)" if material.quick else "")
-    draw(points(study, summaries), figure, title=title, xlabel=study.xlabel, log_x=study.log_x)
+    ylabel = "songs right" if len(study.plotted) == 1 else "right answers"
+    draw(points(study, summaries), figure, title=title, xlabel=study.xlabel, ylabel=ylabel, log_x=study.log_x)
     return [text, table, figure]
 
 
