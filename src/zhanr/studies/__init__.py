@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from zhanr.studies.aggregation import AGGREGATION
 from zhanr.studies.clip_length import CLIP_LENGTH
+from zhanr.studies.combination import COMBINATION
 from zhanr.studies.dataset import DATASET
 from zhanr.studies.genres import GENRES
+from zhanr.studies.handmade import HANDMADE
 from zhanr.studies.paper import PAPER
 from zhanr.studies.preprocessing import PREPROCESSING
 from zhanr.studies.study import Case, Study, Task
@@ -24,5 +26,7 @@ STUDIES: dict[str, Study] = {
         GENRES,
         DATASET,
         AGGREGATION,
+        HANDMADE,
+        COMBINATION,
     )
 }
