@@ -124,12 +124,12 @@ def journeys() -> dict[str, dict[str, Journey]]:
 
 
 @pytest.mark.parametrize("name", sorted(LANDSCAPES))
-def test_all_set_out_alike_and_go_downhill(name: str, journeys: dict[str, dict[str, Journey]]) -> None:
+def test_all_go_downhill_from_one_start(name: str, journeys: dict[str, dict[str, Journey]]) -> None:
     landscape = LANDSCAPES[name]
     for found in journeys[name].values():
         assert found.path.shape == (landscape.steps + 1, 2)
         assert found.path[0].tolist() == list(landscape.start)
-        assert np.hypot(*(found.path[1] - found.path[0])) == pytest.approx(landscape.first_step, rel=1e-3)
+        assert 0.01 < np.hypot(*(found.path[1] - found.path[0])) < 0.35
         assert landscape.height(*found.path[-1]) < landscape.height(*landscape.start)
 
 

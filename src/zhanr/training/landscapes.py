@@ -21,7 +21,8 @@ class Landscape:
 
     - `height(x, y)` takes tensors and arrays alike. `formula` is the same for a reader.
     - `start`: where all optimisers begin. `arrived(x, y)`: whether a place is as far as one wants them to come.
-    - `first_step`: how far the first step leads. The learning rates follow from it, so that all set out alike.
+    - `rate`: the learning rate of those that step by the gradient; `adaptive_rate`: of those that divide the gradient
+      by its own size, so that it is about the length of a step.
     - `x_range`, `y_range`: what is worth drawing.
     """
 
@@ -31,7 +32,8 @@ class Landscape:
     start: tuple[float, float]
     arrived: Callable[[Any, Any], Any]
     goal: str
-    first_step: float
+    rate: float
+    adaptive_rate: float
     steps: int
     x_range: tuple[float, float]
     y_range: tuple[float, float]
@@ -44,8 +46,9 @@ LANDSCAPES: dict[str, Landscape] = {
         height=lambda x, y: x * x - y * y,
         start=(-1.0, 0.001),  # beside the ridge by a hair: exactly on it, all would stay at the saddle for ever
         arrived=lambda _x, y: abs(y) > 1,
-        goal="|y| > 1, off the saddle",
-        first_step=0.04,
+        goal="leave the saddle (y beyond 1)",
+        rate=0.02,
+        adaptive_rate=0.03,
         steps=150,
         x_range=(-1.25, 0.75),
         y_range=(-0.35, 1.25),
@@ -56,16 +59,18 @@ LANDSCAPES: dict[str, Landscape] = {
         height=lambda x, y: x * x / 100 + y * y,
         start=(-9.0, 1.0),
         arrived=lambda x, y: x * x / 100 + y * y < 0.01,
-        goal="a height below 0.01",
-        first_step=0.1,
+        goal="come below a height of 0.01",
+        rate=0.05,
+        adaptive_rate=0.07,
         steps=300,
         x_range=(-10.0, 3.0),
         y_range=(-1.25, 1.25),
     ),
 }
 
+BY_GRADIENT = ("sgd", "momentum", "nesterov")
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"adadelta": {"eps": 1e-3}}
-"""With its own 1e-6 Adadelta sets out in steps of a thousandth; a rate that makes up for it is far too much later."""
+"""Adadelta, whose rate is 1 by its making, sets out in steps of about the root of that: too small ones with 1e-6."""
 
 
 class Journey(NamedTuple):
@@ -78,8 +83,8 @@ class Journey(NamedTuple):
 
 def journey(landscape: Landscape, optimiser: str) -> Journey:
     """Let an optimiser of `OPTIMISERS` go down a landscape from its start, by torch's own gradients."""
-    trial = walk(landscape, optimiser, lr=1e-3, steps=1)
-    lr = 1e-3 * landscape.first_step / float(np.hypot(*(trial[1] - trial[0])))  # all first steps are lr times something
+    lr = landscape.rate if optimiser in BY_GRADIENT else landscape.adaptive_rate
+    lr = 1.0 if optimiser == "adadelta" else lr
     path = walk(landscape, optimiser, lr=lr, steps=landscape.steps)
     there = np.flatnonzero(landscape.arrived(path[:, 0], path[:, 1]))
     return Journey(lr, path, int(there[0]) if len(there) else None)

@@ -41,7 +41,7 @@ class RMSprop(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient."""
         if closure is not None:
             raise ValueError("this optimiser takes its step from the gradients that are there, and not from a closure")
