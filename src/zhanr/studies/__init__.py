@@ -11,6 +11,8 @@ from zhanr.studies.combination import COMBINATION
 from zhanr.studies.dataset import DATASET
 from zhanr.studies.genres import GENRES
 from zhanr.studies.handmade import HANDMADE
+from zhanr.studies.network import NETWORK
+from zhanr.studies.optimisers import OPTIMISERS
 from zhanr.studies.paper import PAPER
 from zhanr.studies.preprocessing import PREPROCESSING
 from zhanr.studies.study import Case, Study, Task
@@ -28,5 +30,7 @@ STUDIES: dict[str, Study] = {
         AGGREGATION,
         HANDMADE,
         COMBINATION,
+        NETWORK,
+        OPTIMISERS,
     )
 }

@@ -85,8 +85,9 @@ def _about(name: str, landscape: Landscape, journeys: Mapping[str, Journey]) -> 
     yield f"![{landscape.title}](optimisers-{name}.gif)"
     yield ""
     yield (
-        f"The height is {landscape.formula}, the start {landscape.start}. Those that step by the gradient have one "
-        f"rate, and those that divide it by its own size another (the same as one picture: [PNG](optimisers-{name}.png))."
+        f"The height is {landscape.formula}, the start {landscape.start}. Those that step by the gradient have "
+        "one rate, and those that divide it by its own size another. "
+        f"[The same as one picture](optimisers-{name}.png)."
     )
     yield ""
     yield f"| optimiser | rate | steps to {landscape.goal} |"
