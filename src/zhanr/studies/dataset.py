@@ -71,7 +71,7 @@ def cases(material: Material) -> list[Case]:
         Case(way, partial(task, material, store, divide), series=what.replace("373", str(len(store))))
         for what, store in stores.items()
         for way, divide in ways.items()
-        if not (material.quick and what.startswith("373") and divide is by_artist)
+        if what == "all songs" or divide is not by_artist
     ]
 
 

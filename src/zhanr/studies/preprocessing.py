@@ -94,7 +94,7 @@ def task(material: Material, config: FeatureConfig, seed: int) -> PictureTrainin
     train = tuple(track for track in tracks if track.name in of_train)
     valid = tuple(track for track in tracks if track.name in of_valid)
     windows = {"frames": FRAMES, "hop": FRAMES, "segment_frames": 387}
-    settings = configure(material, seed, windows=windows, training={"epochs": 16, "crops": 3})
+    settings = configure(material, seed, windows=windows, training={"epochs": 12, "crops": 2})
     return PictureTraining(settings, config, train, valid)
 
 
