@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+import zhanr.features  # noqa: F401 - a card may name a kind of picture that is entered there
 from zhanr.config import Aggregation, Config, FeatureConfig, WindowConfig
 from zhanr.errors import ConfigError, ModelFileError
 from zhanr.files import replacing

@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -88,10 +88,19 @@ def _convert_union(value: Any, options: tuple[Any, ...], where: str) -> Any:
     raise ConfigError(problems[-1])
 
 
+KINDS: dict[str, Callable[[FeatureConfig], int]] = {
+    "mel": lambda config: config.n_mels,
+    "stft": lambda config: config.n_fft // 2 + 1,
+    "mfcc": lambda config: config.n_mfcc,
+}
+"""The kinds of pictures, and how many rows they have. What is in the rows says `zhanr.features`, where others enter."""
+
+
 @dataclass(frozen=True)
 class FeatureConfig(Config):
     """How a waveform becomes a picture of (n_bins, n_frames). Field names and defaults are librosa's where it has them.
 
+    `kind` is one of `KINDS`.
     `scale="minmax"` maps the smallest value of one excerpt to 0 and the largest to 1 (a store keeps that as 0..255), as
     the shared GTZAN stores have it. There the smallest value is one pixel, which a codec or a resampler moves at will;
     `scale="top_db"` maps the floor, `top_db` below the largest value, to 0 instead. For an excerpt that reaches the
@@ -99,7 +108,7 @@ class FeatureConfig(Config):
     The default hop of 1709 samples (77.5 ms at 22,050 Hz) is that of the shared GTZAN stores.
     """
 
-    kind: Literal["mel", "stft", "mfcc"] = "mel"
+    kind: str = "mel"
     sample_rate: int = 22050
     n_fft: int = 2048
     win_length: int = 2048
@@ -121,6 +130,8 @@ class FeatureConfig(Config):
     note: str = dataclasses.field(default="", compare=False)
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(f"FeatureConfig.kind: {self.kind!r} is not one of {', '.join(KINDS)}")
         positive = ("sample_rate", "n_fft", "win_length", "hop_length", "n_mels", "n_mfcc", "power", "amin")
         for name in positive:
             if getattr(self, name) <= 0:
@@ -138,7 +149,7 @@ class FeatureConfig(Config):
     @property
     def n_bins(self) -> int:
         """The number of rows of the picture."""
-        return {"mel": self.n_mels, "stft": self.n_fft // 2 + 1, "mfcc": self.n_mfcc}[self.kind]
+        return KINDS[self.kind](self)
 
     @property
     def frame_seconds(self) -> float:

@@ -6,13 +6,14 @@ the tests hold every option against it to float32 precision. Only the frames tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.config import FeatureConfig
+from zhanr.config import KINDS, FeatureConfig
 
 Array = NDArray[Any]
 MelScale = Literal["slaney", "htk"]
@@ -179,20 +180,58 @@ def extract(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
     (config.n_bins, n_frames) float32
 
     """
-    transform = stft(
-        y, n_fft=config.n_fft, hop_length=config.hop_length, win_length=config.win_length, center=config.center
-    )
-    picture = spectrogram(transform, power=config.power)
-    if config.kind != "stft":
-        picture = _filter_bank_of(config) @ picture
-    if config.log or config.kind == "mfcc":
-        picture = to_db(picture, power=config.power, ref=config.ref, amin=config.amin, top_db=config.top_db)
-    if config.kind == "mfcc":
-        picture = mfcc(picture, n_mfcc=config.n_mfcc)
+    picture = PICTURES[config.kind](y, config)
     if config.scale == "top_db":
         assert config.top_db is not None  # the configuration sees to that
         return above_floor(picture, top_db=config.top_db)
     return minmax(picture) if config.scale == "minmax" else picture
+
+
+Picture = Callable[[Array, FeatureConfig], NDArray[np.float32]]
+"""(waveform, configuration) to (config.n_bins, n_frames), before it is scaled."""
+
+PICTURES: dict[str, Picture] = {}
+
+
+def representation(kind: str, rows: Callable[[FeatureConfig], int] | None = None) -> Callable[[Picture], Picture]:
+    """Enter a function as a kind of picture; `rows` says how many it has, where `config.KINDS` does not yet."""
+
+    def enter(picture: Picture) -> Picture:
+        PICTURES[kind] = picture
+        if rows is not None:
+            KINDS[kind] = rows
+        return picture
+
+    return enter
+
+
+@representation("stft")
+def _stft_picture(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
+    return _in_db(spectrum_of(y, config), config) if config.log else spectrum_of(y, config)
+
+
+@representation("mel")
+def _mel_picture(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
+    mel: NDArray[np.float32] = _filter_bank_of(config) @ spectrum_of(y, config)
+    return _in_db(mel, config) if config.log else mel
+
+
+@representation("mfcc")
+def _mfcc_picture(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
+    mel = _filter_bank_of(config) @ spectrum_of(y, config)
+    return mfcc(_in_db(mel, config), n_mfcc=config.n_mfcc)
+
+
+def spectrum_of(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
+    """The spectrogram (1 + n_fft // 2, n_frames) from which all kinds of pictures start."""
+    transform = stft(
+        y, n_fft=config.n_fft, hop_length=config.hop_length, win_length=config.win_length, center=config.center
+    )
+    return spectrogram(transform, power=config.power)
+
+
+def _in_db(picture: Array, config: FeatureConfig) -> NDArray[np.float32]:
+    return to_db(picture, power=config.power, ref=config.ref, amin=config.amin, top_db=config.top_db)
 
 
 def _filter_bank_of(config: FeatureConfig) -> NDArray[np.float32]:
