@@ -21,7 +21,7 @@ import pytest
 
 from zhanr.cli import main
 from zhanr.config import FeatureConfig
-from zhanr.datasets import Track
+from zhanr.datasets import Track, splits
 from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError
 from zhanr.evaluation.metrics import wilson_interval
@@ -30,6 +30,7 @@ from zhanr.studies.material import Material, halved
 from zhanr.studies.runner import key_of, run_study
 from zhanr.studies.study import Case, Scores, Study
 from zhanr.training.data import to_tensor
+from zhanr.training.progress import Epoch, Progress
 
 LABELS = ("bass", "middle", "treble")
 TINY: dict[str, dict[str, Any]] = {
@@ -234,7 +235,7 @@ def test_the_ways_to_divide_are_of_equal_sizes_and_only_one_parts_artists(materi
         parts = {"train": task.train, "valid": task.valid, "test": task.test}
         sizes.append([len(part) for part in parts.values()])
         names = {part: held.names.tolist() for part, held in parts.items()}
-        shared = dataset.splits.overlaps(names, artists=artists)
+        shared = splits.overlaps(names, artists=artists)
         parted.append(bool(shared))
     assert np.ptp(sizes, axis=0).max() <= 2
     assert parted == [True, False, False]
@@ -326,14 +327,15 @@ def test_the_command_lists_runs_and_refuses(
 
 
 if __name__ == "__main__":  # the process that is killed
-    training.BASE = TINY | {"training": TINY["training"] | {"epochs": 3}}  # type: ignore[misc]
 
-    class Telling(training.Progress):
-        def on_epoch(self, row: Any, *, best: bool) -> None:
+    class Telling(Progress):
+        def on_epoch(self, row: Epoch, *, best: bool) -> None:
             del best
             print(row.epoch, flush=True)
             time.sleep(0.3 if os.environ.get("SLOW") else 0)
 
-    training.Progress = Telling  # type: ignore[misc]
+    patch = pytest.MonkeyPatch()
+    patch.setattr(training, "BASE", TINY | {"training": TINY["training"] | {"epochs": 3}})
+    patch.setattr("zhanr.studies.training.Progress", Telling)
     of_three = Study("three", "", "", "", lambda m: [Case("one", partial(tiny_task, m))])
     run_study(of_three, Material(Path(sys.argv[1])), folder=Path(sys.argv[2]))

@@ -26,8 +26,8 @@ def at_random(material: Material, seed: int) -> Training:
     both = material.full_both
     names, labels = both.names.tolist(), both.labels.tolist()
     split = splits.stratified(names, labels, {"train": 1 - TEST - VALID, "valid": VALID, "test": TEST}, seed)
-    parts = [both.subset(list(split[part])) for part in ("train", "valid", "test")]
-    return Training(configure(material, seed, **RECIPE), *parts)
+    train, valid, test = (both.subset(list(split[part])) for part in ("train", "valid", "test"))
+    return Training(configure(material, seed, **RECIPE), train, valid, test)
 
 
 def fault_filtered(material: Material, seed: int) -> Training:
@@ -35,8 +35,8 @@ def fault_filtered(material: Material, seed: int) -> Training:
     store = material.full_train
     share = {"train": 1 - VALID / (1 - TEST), "valid": VALID / (1 - TEST)}
     split = splits.artist_disjoint(store.names.tolist(), store.labels.tolist(), store.artist_of, share, seed)
-    parts = [store.subset(list(split[part])) for part in ("train", "valid")]
-    return Training(configure(material, seed, **RECIPE), *parts, material.full_valid)
+    train, valid = (store.subset(list(split[part])) for part in ("train", "valid"))
+    return Training(configure(material, seed, **RECIPE), train, valid, material.full_valid)
 
 
 def cases(material: Material) -> list[Case]:

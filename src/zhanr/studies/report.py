@@ -116,7 +116,7 @@ def table(study: Study, summaries: Sequence[Summary]) -> Iterator[str]:
     """The rows of the Markdown table."""
     columns = [c for c in study.columns if any(s.values(c) for s in summaries)]
     heads = ["case", "songs right", "sd", "95 % interval", "songs", *(HEADINGS.get(c, c) for c in columns), "seeds"]
-    yield f"| {' | '.join([*heads, 's a run'])} |"
+    yield f"| {' | '.join([*heads, 'core s a run'])} |"
     yield f"|---{'|---:' * len(heads)}|"
     for s in summaries:
         songs, (low, high) = s.values("song_accuracy"), s.interval()
