@@ -13,10 +13,16 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from numpy.typing import NDArray
+from PIL import Image
 
+from zhanr import features
 from zhanr.classifier import Moment, Prediction
+from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError, FileError
 from zhanr.evaluation import plots
+from zhanr.evaluation.pieces import Piece
+from zhanr.evaluation.plots import sound
 from zhanr.evaluation.plots.canvas import DPI
 from zhanr.evaluation.plots.history import HISTORY
 
@@ -47,6 +53,24 @@ def prediction(n_windows: int = 7, n_genres: int = 5) -> Prediction:
     return Prediction("/music/Тоше $1.flac", None, max(song.values()), song, moments, np.zeros(2, np.float32), 40.0)
 
 
+POINTS = [
+    plots.Point("мел со многими полосами и очень длинным именем", (0.61, 0.6, 0.64), (0.5, 0.7), series="CNN"),
+    plots.Point("STFT $1", (0.5, 0.55, 0.52), series="CNN"),
+    plots.Point("STFT $1", (0.4,), series="CRNN & <rock>"),
+]
+CURVE = [plots.Point(f"{x} s", (0.3 + x / 100, 0.31 + x / 100), (0.2, 0.7), x, s) for s in "ab" for x in (1.5, 3, 30)]
+WAYS = {f"way {i}": np.cumsum(RNG.normal(0, 0.05, (40, 2)), axis=0) for i in range(10)}
+MEL = FeatureConfig(scale="none", hop_length=512)
+PICTURE = RNG.uniform(-80, 0, (128, 60)).astype(np.float32)
+PIECES = {"џез": [Piece("音楽", PICTURE), Piece("b" * 99, PICTURE[:, :30])], "$5 & <rock>": [Piece("c", PICTURE)]}
+LAYERS = [("input", (128, 128), 0), ("Conv 3×3, ReLU", (16, 128, 128), 160), ("Linear", (10,), 1_290)]
+PANEL = plots.Panel("жар", "dB", "џез", [plots.Bar("џез", -3.0, -4.0, -2.5), plots.Bar("$5", -9.0, -9.5, -8.0)])
+
+
+def saddle(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    return x * x - y * y
+
+
 Draw = Callable[[Path, plots.Style], None]
 FIGURES: dict[str, tuple[Draw, tuple[float, float] | None, tuple[str, ...]]] = {
     "learning_curves": (
@@ -73,6 +97,49 @@ FIGURES: dict[str, tuple[Draw, tuple[float, float] | None, tuple[str, ...]]] = {
         lambda path, style: plots.timeline(prediction(), path, style=style),
         (10.0, 3.8),
         ("time (s)", "Тоше $1.flac", "_hidden", "音楽", "$5 &amp; &lt;rock&gt;"),
+    ),
+    "study, rows": (
+        lambda path, style: plots.study(POINTS, path, title="t" * 300, lines={"бумага": 0.65}, style=style),
+        None,
+        ("61.7 ± 2.1 %", "STFT $1", "40.0 %", "бумага 65 %", "CRNN &amp; &lt;rock&gt;", "songs right"),
+    ),
+    "study, curves": (
+        lambda path, style: plots.study(CURVE, path, title="Length", xlabel="seconds", log_x=True, style=style),
+        (8.4, 4.8),
+        ("Length", ">1.5<", ">30<", "seconds", "songs right"),
+    ),
+    "trajectories": (
+        lambda path, style: plots.trajectories(
+            saddle, WAYS, path, title="Saddle", x_range=(-1, 1), y_range=(-1, 1), style=style
+        ),
+        (6.8, 4.9),
+        ("Saddle", "first parameter", "way 9"),
+    ),
+    "waveform": (
+        lambda path, style: plots.waveform(PICTURE[0] / 80, 600, path, start=2.0, title="џез $1", style=style),
+        (10.0, 3.4),
+        ("time (s)", "amplitude", "џез $1", ">2.00<", ">2.10<"),
+    ),
+    "spectrogram": (
+        lambda path, style: plots.spectrogram(PICTURE, MEL, path, start=7.0, title="音楽", style=style),
+        (10.0, 4.4),
+        ("time (s)", "frequency (Hz)", ">8,192<", "level (dB, the loudest is 0)", "音楽", ">7.2<"),
+    ),
+    "mel_scale": (lambda path, style: plots.mel_scale(path, style=style), (11.0, 4.6), ("mel (HTK)", "mel (Slaney)")),
+    "gallery": (
+        lambda path, style: plots.gallery(PIECES, MEL, path, title="мои", style=style),
+        None,
+        ("џез", "音楽", "$5 &amp; &lt;rock&gt;", "мои: mel-spectrograms, frequency in Hz", f">{39 * 'b'}…<"),
+    ),
+    "network": (
+        lambda path, style: plots.network(LAYERS, path, title="мрежа", style=style),
+        None,
+        ("мрежа: 1,450 parameters", "Conv 3×3, ReLU", "16 × 128 × 128", "1,290"),
+    ),
+    "ranks": (
+        lambda path, style: plots.ranks([PANEL, PANEL, PANEL], path, title="Looks", style=style),
+        None,
+        ("жар (dB)", "џез", "$5", "Looks"),
     ),
 }
 
@@ -172,3 +239,55 @@ def test_without_matplotlib_the_error_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "needs matplotlib: pip install 'zhanr[train]'" in done.stderr
+
+
+def test_an_animation_moves_is_small_and_ends_as_the_figure_does(tmp_path: Path) -> None:
+    ways = {"a": np.column_stack([np.linspace(-1, 1, 300), np.linspace(0, 0.5, 300)]), "b": WAYS["way 1"]}
+    for name in ("a.gif", "b.gif"):
+        plots.animate(saddle, ways, tmp_path / name, title="Saddle", x_range=(-1, 1), y_range=(-1, 1))
+    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+    assert (tmp_path / "a.gif").stat().st_size < 1_500_000
+    with Image.open(tmp_path / "a.gif") as film:
+        assert 60 <= film.n_frames <= 90  # type: ignore[attr-defined]
+        frames = []
+        for i in range(film.n_frames):  # type: ignore[attr-defined]
+            film.seek(i)
+            frames.append(np.asarray(film.convert("RGB"), dtype=int))
+    blue = np.array([0x00, 0x72, 0xB2])  # the line of the first way
+    drawn = [
+        (np.abs(frame[:, : frame.shape[1] // 2] - blue).max(axis=2) < 12).sum() for frame in (frames[0], frames[-1])
+    ]
+    assert drawn[1] > drawn[0] + 100
+    with pytest.raises(FileError, match=r"\.gif"):
+        plots.animate(saddle, ways, tmp_path / "a.png", title="", x_range=(-1, 1), y_range=(-1, 1))
+
+
+def test_the_place_of_a_frequency_on_the_mel_axis_is_that_of_its_filter(tmp_path: Path) -> None:
+    """A tone of 1024 Hz must be drawn at the tick of 1,024 Hz."""
+    tone = np.sin(2 * np.pi * 1024 * np.arange(22050) / 22050)
+    for scale in ("slaney", "htk"):
+        config = FeatureConfig(hop_length=512, mel_scale=scale, scale="none")
+        loudest = features.extract(tone, config)[:, 20].argmax()
+        with plots.canvas(tmp_path / "axis.png", (3, 3)) as (figure, _):
+            ax = figure.subplots()
+            sound.label_bins(ax, config)
+            place = dict(zip((t.get_text() for t in ax.get_yticklabels()), ax.get_yticks(), strict=True))["1,024"]
+        assert abs(place - (loudest + 0.5)) < 1
+
+
+def test_nothing_to_draw_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one case"):
+        plots.study([], tmp_path / "a.png", title="")
+    with pytest.raises(ValueError, match="at least one case"):
+        plots.study([plots.Point("a", ())], tmp_path / "a.png", title="")
+    with pytest.raises(ValueError, match="steps"):
+        plots.trajectories(saddle, {}, tmp_path / "a.png", title="", x_range=(0, 1), y_range=(0, 1))
+    with pytest.raises(ValueError, match="at least one piece"):
+        plots.gallery({"a": []}, MEL, tmp_path / "a.png")
+    with pytest.raises(ValueError, match="layers"):
+        plots.network([], tmp_path / "a.png")
+    with pytest.raises(ValueError, match="picture of"):
+        plots.spectrogram(PICTURE[:5], MEL, tmp_path / "a.png")
+    with pytest.raises(ValueError, match="mono signal"):
+        plots.waveform(PICTURE, 600, tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()

@@ -45,8 +45,8 @@ def gallery(
                 ax.tick_params(labelsize=7.5, labelleft=column == 0)
                 ax.set_ylabel(printable(genre, 16), weight="bold", size=10)
         figure.supxlabel("time (s)", size=10)
-        title = printable(title or f"{KINDS[config.kind]}, frequency in Hz")
-        figure.suptitle(title, x=0.012, ha="left", size=12, weight="bold")
+        heading = f"{printable(title, 60)}: {KINDS[config.kind]}" if title else KINDS[config.kind]
+        figure.suptitle(f"{heading}, frequency in Hz", x=0.012, ha="left", size=12, weight="bold")
         bar = figure.colorbar(image, ax=list(np.ravel(grid)), shrink=min(1.0, 3.0 / len(rows)), aspect=24, pad=0.015)
         bar.set_label(value_label(config))
         bar.outline.set_visible(False)

@@ -75,21 +75,23 @@ def animate(
         count = ax.text(0.98, 0.03, "", transform=ax.transAxes, ha="right", color=theme.ink, weight="bold")
         figure.legend(loc="outside right center")
         figure.set_dpi(GIF_DPI)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # it is laid out once: nothing may move but the paths
+        moving = [artist for line, dot, _ in lines for artist in (line, dot)]
+        moving.sort(key=lambda artist: artist.get_zorder())
+        for artist in (*moving, count):
+            artist.set_animated(True)
+        pixels: Any = FigureCanvasAgg(figure)
+        pixels.draw()  # all that stands still, once
+        still = pixels.copy_from_bbox(figure.bbox)
         frames = []
         for step in steps.tolist():
+            pixels.restore_region(still)
             count.set_text(f"step {step - 1}")
             for line, dot, way in lines:
                 _show(line, dot, way, step)
-            frames.append(_photograph(figure))
+            for artist in (*moving, count):
+                ax.draw_artist(artist)
+            frames.append(Image.fromarray(np.array(pixels.buffer_rgba())[..., :3]))
     _write_gif(frames, theme, target)
-
-
-def _photograph(figure: Figure) -> Image.Image:
-    pixels: Any = FigureCanvasAgg(figure)
-    pixels.draw()
-    return Image.fromarray(np.asarray(pixels.buffer_rgba())[..., :3])
 
 
 def _write_gif(frames: list[Image.Image], theme: Theme, target: Path) -> None:

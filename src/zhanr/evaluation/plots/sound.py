@@ -91,8 +91,9 @@ def _colours(x: Array, config: FeatureConfig, theme: Theme) -> tuple[str | Color
     if config.scale != "none":
         return HEAT, 0.0, 1.0
     if config.kind != "mfcc":
-        high = float(x.max())
-        low = high - config.top_db if config.log and config.top_db is not None else float(x.min())
+        if config.log and config.ref == "max" and config.top_db is not None:
+            return HEAT, -config.top_db, 0.0
+        low, high = float(x.min()), float(x.max())
         return HEAT, low, max(high, low + 1e-6)
     both = LinearSegmentedColormap.from_list("both", (theme.series[0], theme.paper, theme.series[1]))
     most = max(1.0, float(np.percentile(np.abs(x[1:] if len(x) > 1 else x), 99)))

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, percent, printable
 
@@ -93,19 +94,27 @@ def _curves(ax: Axes, points: Sequence[Point], series: Sequence[str], theme: The
         mean, spread = np.array([p.mean for p in rows]), np.array([p.spread for p in rows])
         if spread.any():
             ax.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+        beside = _shifted(ax, i - (len(series) - 1) / 2)
         for at, p in zip(x, rows, strict=True):
             if p.interval:
-                ax.vlines(at, *p.interval, color=colour, linewidth=1.0, alpha=0.6)
+                ax.plot([at, at], p.interval, color=colour, linewidth=1.0, alpha=0.6, transform=beside)
             if len(p.values) > 1:
-                ax.plot([at] * len(p.values), p.values, ".", color=colour, markersize=5, alpha=0.55)
+                ax.plot([at] * len(p.values), p.values, ".", color=colour, markersize=5, alpha=0.6, transform=beside)
         ax.plot(x, mean, dash, color=colour, marker=MARKERS[i % len(MARKERS)], markersize=7, label=name, zorder=3)
+
+
+def _shifted(ax: Axes, steps: float) -> Transform:
+    """The axes' coordinates, a hair to the side, so that intervals of several series can be told apart."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return ax.transData + ScaledTranslation(0.035 * steps, 0.0, figure.dpi_scale_trans)
 
 
 def _numeric_axis(ax: Axes, values: Sequence[float], log: bool) -> None:
     """The values that were measured as ticks, where they are few enough to be read."""
     if log:
         ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{float(f'{value:.3g}'):,.6g}"))
     ax.xaxis.set_minor_locator(NullLocator())
     if len(values) <= 12:
         ax.xaxis.set_major_locator(FixedLocator(values))
