@@ -1,0 +1,99 @@
+"""The examples of CONTRIBUTING.md, as they stand there: one entry each, and everything else works with it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from zhanr import features
+from zhanr.bundle import load_bundle
+from zhanr.config import KINDS, FeatureConfig
+from zhanr.datasets.store import FeatureStore
+from zhanr.models import MODELS, build
+from zhanr.models.budget import count_parameters
+from zhanr.training.config import TrainConfig
+from zhanr.training.optim import OPTIMISERS
+from zhanr.training.run import train
+
+PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
+REGISTRIES = (KINDS, features.PICTURES, MODELS, OPTIMISERS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def examples() -> Iterator[list[str]]:
+    """Run every example of the page, and forget its entries afterwards."""
+    found = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    before = [dict(registry) for registry in REGISTRIES]
+    torch.set_num_threads(1)
+    for number, example in enumerate(found):
+        module = sys.modules[f"example{number}"] = ModuleType(f"example{number}")
+        exec(compile(example, str(PAGE), "exec", dont_inherit=True), vars(module))
+    yield found
+    for registry, entries in zip(REGISTRIES, before, strict=True):
+        registry.clear()
+        registry.update(entries)  # type: ignore[arg-type]
+
+
+def test_there_is_one_of_each(examples: list[str]) -> None:
+    assert len(examples) == 3
+    assert {"chroma"} <= set(KINDS) & set(features.PICTURES)
+    assert "frames" in MODELS
+    assert "sign" in OPTIMISERS
+
+
+def tone(hz: float, seconds: float = 2.0) -> np.ndarray:
+    return np.sin(2 * np.pi * hz * np.arange(int(22050 * seconds)) / 22050).astype(np.float32)
+
+
+def test_the_representation_hears_the_pitch_class() -> None:
+    config = FeatureConfig(kind="chroma", n_fft=8192, win_length=8192)
+    for hz, row in ((440.0, 9), (880.0, 9), (261.63, 0)):
+        picture = features.extract(tone(hz), config)
+        assert picture.shape[0] == config.n_bins == 12
+        assert (picture[:, 1:-1].argmax(axis=0) == row).all()
+    assert FeatureConfig.from_dict(config.to_dict()) == config
+
+
+def store(names: str, config: FeatureConfig) -> FeatureStore:
+    """Songs of two genres, low and high notes, as chroma."""
+    notes = {"low": (261.63, 293.66), "high": (440.0, 493.88)}
+    labels = [("low", "high")[i % 2] for i in range(len(names))]
+    generator = np.random.default_rng(ord(names[0]))
+    pictures = [
+        features.extract(tone(notes[genre][i % 4 // 2]) + generator.normal(0, 0.3, 44100).astype(np.float32), config)
+        for i, genre in enumerate(labels)
+    ]
+    x = np.stack([features.quantise(picture) for picture in pictures])
+    return FeatureStore(x, np.array(list(names)), np.array(labels), config, np.full(len(x), x.shape[2]))
+
+
+def test_all_three_train_together_and_give_a_model_file_that_serves(tmp_path: Path) -> None:
+    config = FeatureConfig(kind="chroma", hop_length=2048)
+    stores = (store("abcdefgh", config), store("ijkl", config))
+    settings = TrainConfig.from_dict(
+        {
+            "data": {"train": "-", "valid": "-"},
+            "windows": {"frames": 16, "hop": 8, "segment_frames": 20},
+            "model": {"name": "frames", "options": {"parameters": 5000}},
+            "optimizer": {"name": "sign", "lr": 1e-2, "weight_decay": 0.01, "options": {"shrink": 0.5}},
+            "training": {"epochs": 30, "batch_size": 4, "device": "cpu", "threads": 1},
+        }
+    )
+    result = train(settings, output=tmp_path / "run", stores=stores)
+    assert result.best.valid_song_accuracy == 1
+    bundle = load_bundle(result.model)
+    assert bundle.card.features.kind == "chroma"
+    assert bundle.run(stores[1].picture(0)[None, :, :16]).logits.argmax() == bundle.card.labels.index("low")
+
+
+def test_the_network_can_be_had_at_any_size() -> None:
+    for parameters in (10_000, 100_000):
+        model = build("frames", n_bins=12, n_frames=40, n_genres=10, parameters=parameters)
+        assert count_parameters(model) == pytest.approx(parameters, rel=0.03)
