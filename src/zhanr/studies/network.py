@@ -105,9 +105,9 @@ NETWORK = Study(
         "network that had heard 200,000 songs, and its figure is that of 5-fold cross-validation over the 639 songs of "
         "both parts, artists kept together, as its card says; it was not trained again. Of the 2.5 million numbers in "
         "its file, 2.1 million are the statistics of the 639 songs, which it holds twice.",
-        "FCN-4 and FCN-5 have dropout 0.1 after each pooling, as CRNN has. With the 0.5 of their paper, which had 25,000 "
-        "clips and more to learn from, and not 442 songs, FCN-4 learns nothing in so few steps (see its row): behind a "
-        "pooling, where all values are large and alike, half of them at zero is most of what the next batch "
+        "FCN-4 and FCN-5 have dropout 0.1 after each pooling, as CRNN has. With the 0.5 of their paper, which had "
+        "25,000 clips and more to learn from, and not 442 songs, FCN-4 learns nothing in so few steps (see its row): "
+        "behind a pooling, where all values are large and alike, half of them at zero is most of what the next batch "
         "normalisation sees while training, and it is gone when the songs are scored.",
         "The widths of each network are its paper's in proportion, and solved for the number of parameters. The time "
         "is that of one training on one core, in half precision.",
