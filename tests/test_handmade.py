@@ -22,7 +22,7 @@ from zhanr.datasets.table import Table
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.features import stft
 from zhanr.handmade import pitch, rhythm, timbre
-from zhanr.studies import combination, training
+from zhanr.studies import combination, runner, training
 from zhanr.studies import handmade as study
 from zhanr.studies.material import Material
 from zhanr.studies.report import summarise
@@ -307,13 +307,13 @@ def test_the_combination_trusts_what_knows_more_and_trains_nothing_twice(
     material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[Training] = []
-    perform = combination.perform
+    perform = runner.perform
 
     def noted(key: str, task: Training, folder: Path) -> Any:
         trained.append(task)
         return perform(key, task, folder)
 
-    monkeypatch.setattr(combination, "perform", noted)
+    monkeypatch.setattr("zhanr.studies.combination.perform", noted)
     one = replace(combination.COMBINATION, seeds=(0,))
     first = run_study(one, material, folder=tmp_path / "runs")
     by_case = {s.case.name: s.runs[0].scores for s in summarise(first)}
