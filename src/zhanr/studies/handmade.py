@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,21 +85,28 @@ def cases(material: Material) -> list[Case]:
     names = ("svm", "knn", "logistic") if quick else ("svm", "knn", "boosting", "logistic")
     two, usual = audio_table(material, SHORTEST), librosa_table(material)
     found = [_case(two, "guess", "fault_filtered", "no features")]
-    for groups in (("timbre",), ("timbre", "rhythm"), tuple(handmade.GROUPS)):
-        part = two.select([column for group in groups for column in handmade.GROUPS[group]])
-        series = f"{' + '.join(groups)}, {len(part.columns)} features of {SHORTEST:g} s"
+    for series, part in _by_group(two, f"of {SHORTEST:g} s"):
         found += [_case(part, name, "fault_filtered", series) for name in names]
+        found += [] if quick else _folds(part, series, "artists")
     if not quick:
-        whole = audio_table(material, SECONDS)
-        found += _every_split(whole, f"{len(whole.columns)} features of whole excerpts")
+        for series, part in _by_group(audio_table(material, SECONDS), "of whole excerpts"):
+            found += _folds(part, series, "artists")
+        found += _folds(part, series, "random", "fault_filtered")
     series = f"{len(usual.columns)} features of librosa, 30 s"
     found += [_case(usual, name, "fault_filtered", series) for name in names]
-    return found if quick else found + _every_split(usual, series)[2:]
+    return found if quick else found + _folds(usual, series, "artists", "random")
 
 
-def _every_split(table: Table, series: str) -> list[Case]:
-    splits = ("fault_filtered", "artists", "random")
-    return [_case(table, name, protocol, series) for protocol in splits for name in ("svm", "logistic")]
+def _by_group(table: Table, length: str) -> Iterator[tuple[str, Table]]:
+    """Timbre alone, with rhythm, and with both rhythm and pitch."""
+    for groups in (("timbre",), ("timbre", "rhythm"), tuple(handmade.GROUPS)):
+        part = table.select([column for group in groups for column in handmade.GROUPS[group]])
+        yield f"{' + '.join(groups)}, {len(part.columns)} features {length}", part
+
+
+def _folds(table: Table, series: str, *protocols: str) -> list[Case]:
+    """The two classifiers that are quick to train, by other divisions of the songs."""
+    return [_case(table, name, protocol, series) for protocol in protocols for name in ("svm", "logistic")]
 
 
 def _case(table: Table, classifier: str, protocol: str, series: str) -> Case:
