@@ -23,6 +23,7 @@ HEADINGS = {
     "song_accuracy": "songs right",
     "clip_accuracy": "clips right",
     "valid_song_accuracy": "songs right, validation",
+    "train_clip_accuracy": "clips right, training",
     "parameters": "parameters",
     "best_epoch": "best epoch",
 }
