@@ -19,6 +19,7 @@ LAYERS = [
     {"classifier"},
     {"evaluation", "library"},
     {"batch", "training"},
+    {"app"},
     {"cli"},
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
@@ -35,6 +36,14 @@ HOMES = {
     "pyarrow": {"library.parquet"},
     "ray": {"batch.ray"},
     "fsspec": {"batch.ray"},
+    "nicegui": {"app", "cli.app"},
+    "fastapi": {"app", "cli.app"},
+    "starlette": {"app"},
+    "uvicorn": {"app"},
+    "pydantic": {"app"},
+    "prometheus_client": {"app"},
+    "python_multipart": {"app"},
+    "webview": {"app"},
 }
 
 
