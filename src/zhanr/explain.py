@@ -202,5 +202,5 @@ def _log_odds(logits: NDArray[Any], column: int) -> NDArray[np.float64]:
 
 
 def _seconds(segment: Segment, width: int, step: float) -> NDArray[np.float64]:
-    edges: NDArray[np.float64] = segment.start + moment_edges(segment.picture.shape[1], width) * step
+    edges = segment.start + moment_edges(segment.picture.shape[1], width) * np.float64(step)
     return edges
