@@ -184,9 +184,10 @@ def _answer(state: State, prediction: Prediction, *, timeline: bool, top: int | 
 def _known(library: Library, *, number: int | None, path: str | None) -> Song:
     """A song of the library with its embedding. Raises `Problem`."""
     try:
-        song = (
-            library.song(path or "", embedding=True) if number is None else library.song_by_id(number, embedding=True)
-        )
+        if number is not None:
+            song = library.song_by_id(number, embedding=True)
+        else:
+            song = library.song(path or "", embedding=True)
     except (ValueError, OSError):  # what can't be a path is not in the library
         song = None
     if song is None:

@@ -80,7 +80,7 @@ class Engine:
 
     def __init__(self, settings: Settings, bundle: Bundle) -> None:
         self.settings = settings
-        self._start = partial(load_classifier, bundle.path.absolute(), bundle.sha256)
+        self._start: Callable[[], Any] = partial(load_classifier, bundle.path.absolute(), bundle.sha256)
         self._limits = Limits(seconds=settings.parse_seconds, memory=settings.memory)
         self._queue: deque[Job[Any]] = deque()
         self._changed = threading.Condition()

@@ -22,9 +22,7 @@ class Kept:
         self.remove_old()
         if self.size + upload.size > self._settings.kept_bytes:
             upload.remove()
-            raise Unread(
-                507, "too much has been uploaded in the last hour; please close songs or try later", kind="disk"
-            )
+            raise Unread(507, "too much has been uploaded lately; please close songs or try later", kind="disk")
         number = secrets.token_urlsafe(16)
         self._uploads[number] = (time.monotonic(), upload)
         return number

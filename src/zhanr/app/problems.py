@@ -55,7 +55,7 @@ class _Lingering(Response):
         async def send_unfinished(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
-            await send(message | {"more_body": True} if message["type"] == "http.response.body" else message)
+            await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
 
         await super().__call__(scope, receive, send_unfinished)
         with suppress(TimeoutError):

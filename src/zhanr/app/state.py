@@ -90,7 +90,7 @@ class State:
         return await asyncio.to_thread(run)
 
     async def similar(
-        self, embedding: ArrayLike, *, model_sha256: str | None = None, n: int = 10, seed: Song | None = None
+        self, embedding: ArrayLike | None, *, model_sha256: str | None = None, n: int = 10, seed: Song | None = None
     ) -> list[Hit]:
         """The songs of the library that sound most like an embedding (d,), which must be of the library's model.
 
@@ -112,7 +112,7 @@ class _Similar:
         self._library: Library | None = None
         self._index: tuple[tuple[int, str], SimilarSongs] | None = None
 
-    async def find(self, embedding: ArrayLike, model: str, n: int, seed: Song | None) -> list[Hit]:
+    async def find(self, embedding: ArrayLike | None, model: str, n: int, seed: Song | None) -> list[Hit]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._find, embedding, model, n, seed)
 
@@ -120,7 +120,7 @@ class _Similar:
         self._thread.submit(self._close)
         self._thread.shutdown()
 
-    def _find(self, embedding: ArrayLike, model: str, n: int, seed: Song | None) -> list[Hit]:
+    def _find(self, embedding: ArrayLike | None, model: str, n: int, seed: Song | None) -> list[Hit]:
         if self._library is None:
             self._library = self._state.open_library()
         key = (self._library.version, model)

@@ -78,8 +78,8 @@ def _check_kind(kind: str) -> None:
     if kind.lower().startswith(_NO_SOUND):
         raise Unread(
             415,
-            f"send the file as multipart/form-data in the field {FIELD!r}, or as the body itself with a content type of "
-            f"audio/* or application/octet-stream, not {kind!r}",
+            f"send the file as multipart/form-data in the field {FIELD!r}, or as the body itself with a content type "
+            f"of audio/* or application/octet-stream, not {kind!r}",
         )
 
 

@@ -10,8 +10,8 @@ How the samples are made, always in this order:
    samples at rate r become n * sample_rate / r of them. A file whose rate changes on the way is joined seamlessly.
 
 Parts: `sources` (paths, bytes and file objects as one binary file), `container` (FFmpeg's view of that file),
-`signal` (down-mix and resampling), `bounds` (what is refused), `health` (what was lost on the way), `reader` (`AudioReader`, `load`, `probe`),
-`finding` (walking folders).
+`signal` (down-mix and resampling), `bounds` (what is refused), `health` (what was lost on the way), `reader`
+(`AudioReader`, `load`, `probe`), `finding` (walking folders).
 """
 
 from zhanr.audio.bounds import Bounds

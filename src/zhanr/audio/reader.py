@@ -72,9 +72,9 @@ class AudioReader:
     ------
     AudioError
         On opening: no such file, empty, not music, no sound in it, encrypted, out of `bounds`. While reading:
-        encrypted, values that are no numbers, out of `bounds`. At the end of `blocks`: nothing decoded, silent (peak below 1e-4 after the down-mix), shorter
-        than `MIN_SECONDS` (or than `duration`, if that is less). A file that is cut off or damaged and still holds
-        music is no error: `warnings` says so at the end.
+        encrypted, values that are no numbers, out of `bounds`. At the end of `blocks`: nothing decoded, silent (peak
+        below 1e-4 after the down-mix), shorter than `MIN_SECONDS` (or than `duration`, if that is less). A file that
+        is cut off or damaged and still holds music is no error: `warnings` says so at the end.
     """
 
     def __init__(
