@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from zhanr import features, windows
 from zhanr.aggregate import log_softmax
-from zhanr.audio import AudioReader, Source
+from zhanr.audio import AudioReader, Bounds, Source
+from zhanr.audio.bounds import UNBOUNDED
 from zhanr.bundle import Bundle
 from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError
@@ -129,11 +130,15 @@ def explain(picture: NDArray[Any], bundle: Bundle, genre: str, *, moment_frames:
     return weights.astype(np.float32)
 
 
-def explain_song(source: Source, bundle: Bundle, genre: str) -> Explanation:
-    """Explain a genre of a song, or of its first ten minutes. Raises `AudioError`, and `ConfigError` as `explain`."""
+def explain_song(source: Source, bundle: Bundle, genre: str, *, bounds: Bounds = UNBOUNDED) -> Explanation:
+    """Explain a genre of a song, or of its first ten minutes. Raises `AudioError`, and `ConfigError` as `explain`.
+
+    `bounds` is what is refused, as for `AudioReader`.
+    """
     card = bundle.card
     hertz = bin_hertz(card.features)[band_edges(card.features.n_bins, N_BANDS)]
-    with AudioReader(source, sample_rate=card.features.sample_rate, duration=MAX_SECONDS) as reader:
+    rate = card.features.sample_rate
+    with AudioReader(source, sample_rate=rate, duration=MAX_SECONDS, bounds=bounds) as reader:
         heard = list(segments(reader, card.features, card.windows))
     step = card.features.frame_seconds
     seconds = max(MOMENT_SECONDS, sum(s.picture.shape[1] for s in heard) * step / MAX_MOMENTS)
