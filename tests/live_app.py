@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import httpx
 
 from audio_files import FORMATS, encode, music
+from zhanr.app.problems import MEDIA_TYPE
 from zhanr.app.server import Server, create_app, listen
 from zhanr.app.settings import Settings
 from zhanr.app.state import State
+
+CLASSIFY = "/api/v1/classify"
 
 
 def song(seconds: float = 2.0, kind: str = "flac", *, start: float = 0.0) -> bytes:
@@ -61,3 +65,22 @@ def live(settings: Settings) -> Iterator[Live]:
             server.should_exit = True
             state.engine.stop()
             thread.join(30)
+
+
+def problem(response: httpx.Response, status: int) -> str:
+    """The sentence of an error, after all that an error must have."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == MEDIA_TYPE
+    body = response.json()
+    assert {"type", "title", "status", "detail"} <= set(body)
+    assert body["status"] == status
+    assert isinstance(body["detail"], str)
+    return str(body["detail"])
+
+
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for something that must happen."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "it never happened"
+        time.sleep(0.01)

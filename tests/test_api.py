@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,18 +15,16 @@ import pytest
 from typer.testing import CliRunner
 
 import bad_listeners
-from live_app import Live, live, song
+from live_app import CLASSIFY, Live, live, problem, song, until
 from test_scan import write_song
 from tiny import LABELS, tiny_model
 from zhanr import Classifier
 from zhanr.app.api import permitted
-from zhanr.app.problems import MEDIA_TYPE, Problem
+from zhanr.app.problems import Problem
 from zhanr.app.settings import Settings
 from zhanr.batch.analyse import with_prediction
 from zhanr.cli import app
 from zhanr.library import Library, Song
-
-CLASSIFY = "/api/v1/classify"
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +56,6 @@ def settings(model: Path, library: Path) -> Settings:
 def server(settings: Settings) -> Iterator[Live]:
     with live(settings) as running:
         yield running
-
-
-def problem(response: httpx.Response, status: int) -> str:
-    """The sentence of an error, after all that an error must have."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == MEDIA_TYPE
-    body = response.json()
-    assert {"type", "title", "status", "detail"} <= set(body)
-    assert body["status"] == status
-    assert isinstance(body["detail"], str)
-    return str(body["detail"])
 
 
 def number_of(server: Live, pattern: str) -> float:
@@ -231,14 +217,6 @@ def test_a_client_that_leaves_takes_its_song_along(model: Path, tmp_path: Path) 
             assert slow.result().status_code == 200
 
 
-def until(condition: Any, seconds: float = 60) -> None:
-    """Wait for something that must happen."""
-    limit = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < limit, "it never happened"
-        time.sleep(0.01)
-
-
 # -- server paths
 
 
@@ -249,7 +227,7 @@ def test_a_file_of_the_server_below_a_permitted_folder(server: Live, library: Pa
     assert answer["genre"] in LABELS
 
 
-def test_no_other_file_of_the_server(settings: Settings, tmp_path: Path) -> None:
+def test_no_other_file_of_the_server(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "secret.flac"
     (root / "inner").mkdir(parents=True)
     outside.write_bytes(song())

@@ -17,7 +17,7 @@ LAYERS = [
     {"audio", "features", "windows", "aggregate", "models", "datasets"},
     {"bundle", "frontend"},
     {"classifier"},
-    {"evaluation", "library"},
+    {"evaluation", "explain", "library"},
     {"batch", "training"},
     {"app"},
     {"cli"},
@@ -118,3 +118,9 @@ def test_serving_does_not_load_what_only_training_needs() -> None:
     loaded = loaded_by(LOAD)
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "matplotlib", "sklearn", "onnx", "safetensors"}
+
+
+def test_nor_does_the_application() -> None:
+    loaded = loaded_by("from zhanr.app import server; from zhanr.app import pages")
+    assert {"onnxruntime", "nicegui"} <= loaded
+    assert not loaded & {"torch", "matplotlib", "sklearn", "onnx", "safetensors", "PIL", "scipy"}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ PAGE_POLICY = (
     "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_HOST = re.compile(r"(\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(:\d{1,5})?")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -187,10 +189,9 @@ def _cookies(header: str) -> dict[str, str]:
 
 
 def _host_name(host: str) -> str:
-    """The host without its port, in small letters; IPv6 addresses without brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].rstrip(".").lower()
+    """The host without its port, in small letters; IPv6 addresses without brackets; "" for what is none."""
+    match = _HOST.fullmatch(host.lower())
+    return "" if match is None else (match["v6"] or match["name"].rstrip("."))
 
 
 def _is_address(name: str) -> bool:

@@ -222,6 +222,8 @@ class AudioReader:
         if self._start > 0 and (self._health.seconds or self._container.exact_duration):
             seconds = self._health.seconds or self._container.exact_duration
             return f"the music ends after {seconds:.1f} seconds, so there is nothing from {self._start:g} seconds on"
+        if self._health.failures and not self.info.channels:  # FFmpeg counts up to 512
+            return "it has no channels, or more than can be decoded"
         if self._health.failures:
             return "the file is damaged or encrypted: none of its sound could be decoded"
         return "the file holds no sound at all"
