@@ -85,7 +85,8 @@ def _check_explainable(state: State, genre: str) -> None:
 
 
 async def _events(state: State, job: Job[Analysis]) -> AsyncIterator[str]:
-    result, last = asyncio.ensure_future(job.result()), {}
+    result = asyncio.ensure_future(job.result())
+    last: dict[str, Any] = {}
     try:
         while not result.done():
             now = {"waiting": job.position} if job.waiting else {"progress": round(job.progress, 2)}
@@ -128,9 +129,7 @@ async def _similar(state: State, found: Analysis) -> list[dict[str, Any]]:
         return []
     seed = Song(Path(found.prediction.path), content_hash=found.content_hash)
     try:
-        hits = await state.similar(
-            found.prediction.embedding, model_sha256=found.model_sha256, n=N_SIMILAR, seed=seed
-        )
+        hits = await state.similar(found.prediction.embedding, model_sha256=found.model_sha256, n=N_SIMILAR, seed=seed)
     except (LibraryError, ConfigError):
         return []
     return [

@@ -12,6 +12,9 @@ const CLOSE = "M6 6l12 12M18 6L6 18";
 const N_BARS = 5;
 let count = 0;
 
+/** FFmpeg's name of a codec as people know it. */
+const codec = (name) => name.replace(/^pcm_.*/, "PCM").replace(/^wmav\d/, "WMA").replace(/(float|fixed)$/, "").replace(/^(mp[123]|flac|aac|alac|ac3)$/, (known) => known.toUpperCase());
+
 export class SongCard {
   #file; #settings; #say; #id = null; #sound = null; #player = null; #plot = null; #similar = null; #url;
   #left = new AbortController();
@@ -118,16 +121,16 @@ export class SongCard {
     const { colours, not_sure: grey, hertz: edges } = this.#settings;
     const colour = song.genre ? colours[song.genre] : grey;
     this.node.style.setProperty("--genre", colour);
-    this.meta.textContent = [clock(song.duration), song.codec, `${+(song.sample_rate / 1000).toFixed(1)} kHz`, megabytes(this.#file.size)].join("  ·  ");
+    this.meta.textContent = [clock(song.duration), codec(song.codec), `${+(song.sample_rate / 1000).toFixed(1)} kHz`, megabytes(this.#file.size)].join("  ·  ");
     this.#player = Player.make(this.#url, () => this.#plainSound(), song.duration);
     this.#player.addEventListener("cannot", () => this.#cannotPlay());
     this.#plot = new Plot(song, this.#player, { colour, colours, hertz: edges }, this.#file.name);
     this.#similar = el("section", { class: "similar", hidden: true });
-    this.body.replaceChildren(
+    this.body.replaceChildren(...[
       el("div", { class: "answer" }, this.#verdict(song), this.#bars(genres.slice(0, N_BARS), colours)),
       song.warnings.length ? el("p", { class: "warning" }, `Note: ${song.warnings.join("; ")}.`) : null,
       this.#controls(best), this.#plot.node, (this.panel = el("div", { class: "panel", hidden: true })), this.#similar,
-    );
+    ].filter(Boolean));
     this.#say(`${this.#file.name}: ${song.genre ? `${song.genre}, ${percent(song.confidence)}` : song.reason}`);
   }
 
@@ -139,9 +142,8 @@ export class SongCard {
   }
 
   #bars(genres, colours) {
-    const most = Math.max(...genres.map(([, p]) => p));
     return el("ol", { class: "bars", "aria-label": "The likeliest genres" }, ...genres.map(([genre, p]) =>
-      el("li", { style: `--colour: ${colours[genre]}; --share: ${p / Math.max(most, 0.5)}` },
+      el("li", { style: `--colour: ${colours[genre]}; --share: ${p}` },
         el("span", { class: "name" }, genre), el("span", { class: "bar", "aria-hidden": "true" }), el("span", { class: "number" }, percent(p, 1)))));
   }
 
@@ -189,14 +191,22 @@ export class SongCard {
     const { strongest } = this.reasons;
     const key = (colour, text) => el("li", { style: `--colour: ${colour}` }, text);
     const where = ({ hertz: [low, high], seconds: [start, end] }) =>
-      el("li", {}, el("button", { type: "button", class: "link", onclick: () => this.#player.seek(start) }, `${clock(start)} to ${clock(end)}`), ` at ${hertz(low)} to ${hertz(high)}`);
+      el("li", {}, el("button", { type: "button", class: "link", onclick: () => this.#player.seek(start) }, `${clock(start)} to ${clock(end)}`), `, ${this.#band(low, high)}`);
     const text = strongest.length ? `What spoke most for ${genre}:` : `No single place spoke for ${genre}; it is the whole that did.`;
-    this.#say([text, ...strongest.map(({ hertz: [a, b], seconds: [c, d] }) => `${clock(c)} to ${clock(d)} at ${hertz(a)} to ${hertz(b)}`)].join(" "));
+    this.#say([text, ...strongest.map(({ hertz: [a, b], seconds: [c, d] }) => `${clock(c)} to ${clock(d)}, ${this.#band(a, b)};`)].join(" "));
     return [
       el("ul", { class: "legend" }, key(FOR, `spoke for ${genre}`), key(AGAINST, "spoke against it")),
       el("div", { class: "strongest" }, el("p", {}, text), el("ul", {}, ...strongest.map(where))),
       el("p", { class: "note" }, "Found by hiding one patch of the picture after the other and asking the model again."),
     ];
+  }
+
+  /** "below 430 Hz", "1.3 to 2 kHz", "above 7.1 kHz" */
+  #band(low, high) {
+    const { hertz: edges } = this.#settings;
+    if (low <= edges[0]) return `below ${hertz(high)}`;
+    if (high >= Math.round(edges.at(-1))) return `above ${hertz(low)}`;
+    return `${hertz(low)} to ${hertz(high)}`;
   }
 
   #showSimilar(songs) {

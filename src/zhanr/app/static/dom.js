@@ -41,8 +41,8 @@ export function percent(p, digits = 0) {
   return `${(100 * p).toFixed(digits)} %`;
 }
 
-/** 7108 -> "7.1 kHz" */
-export const hertz = (f) => (f >= 1000 ? `${+(f / 1000).toFixed(1)} kHz` : `${Math.round(f)} Hz`);
+/** 7108 -> "7.1 kHz", 426 -> "430 Hz" */
+export const hertz = (f) => (f >= 1000 ? `${+(f / 1000).toFixed(1)} kHz` : `${Math.round(f / 10) * 10} Hz`);
 
 /** 12345678 -> "12 MB" */
 export const megabytes = (n) => (n < 1e6 ? `${Math.ceil(n / 1e3)} kB` : `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} MB`);

@@ -1,6 +1,6 @@
 // Drawing a song on canvases that share one time axis: waveform, spectrogram, timeline, explanation.
 
-import { clock, hertz } from "./dom.js";
+import { clock, hertz, percent } from "./dom.js";
 
 /** A canvas of its box's size in real pixels; gives its context, to draw in CSS pixels. */
 export function prepare(canvas) {
@@ -50,9 +50,15 @@ export function image(picture, nBins, colours) {
 /** 256 colours from black over the genre's own to nearly white, their lightness always rising. */
 export function ramp(colour) {
   const [r, g, b] = rgb(colour);
-  const stops = [[0, 14, 16, 22], [0.3, 14 + 0.28 * r, 16 + 0.28 * g, 22 + 0.28 * b], [0.72, r, g, b], [1, 255, 250, 240]];
+  return shades([[0, 14, 16, 22], [0.3, 14 + 0.28 * r, 16 + 0.28 * g, 22 + 0.28 * b], [0.72, r, g, b], [1, 255, 250, 240]]);
+}
+
+/** 256 greys that leave the light to what is drawn over them. */
+export const dim = () => shades([[0, 12, 13, 17], [1, 150, 154, 164]]);
+
+function shades(stops) {
   return Uint32Array.from({ length: 256 }, (_, i) => {
-    const x = i / 255, k = stops.findIndex((s) => s[0] >= x) || 1;
+    const x = i / 255, k = Math.max(1, stops.findIndex((s) => s[0] >= x));
     const [low, high] = [stops[k - 1], stops[k]], t = (x - low[0]) / (high[0] - low[0]);
     const [red, green, blue] = [1, 2, 3].map((c) => Math.round(low[c] + t * (high[c] - low[c])));
     return 0xff000000 | (blue << 16) | (green << 8) | red; // little-endian, as all browsers' machines are
@@ -82,7 +88,7 @@ export function timeline(canvas, moments, duration, colours, ink) {
     context.globalAlpha = 1;
     context.beginPath(); context.roundRect(x, height - 4, Math.max(1, w * p), 4, 2); context.fill();
     context.fillStyle = ink;
-    const words = [`${moment.genre}  ${Math.round(100 * p)} %`, moment.genre];
+    const words = [`${moment.genre}  ${percent(p)}`, moment.genre];
     context.font = `600 13px ${font(canvas)}`;
     const word = words.find((text) => context.measureText(text).width < w - 14);
     if (word) context.fillText(word, x + 8, (height - 3) / 2);
@@ -143,7 +149,7 @@ export function saliency(canvas, reasons, duration, edges) {
   reasons.weights.forEach((band, b) => band.forEach((weight, m) => {
     const column = Math.min(n - 1, Math.floor((reasons.moments[m][0] + reasons.moments[m][1]) / 2 / step));
     const [r, g, blue] = rgb(weight > 0 ? FOR : AGAINST);
-    small.fillStyle = `rgb(${r} ${g} ${blue} / ${0.9 * Math.pow(Math.abs(weight) / most, 0.8)})`;
+    small.fillStyle = `rgb(${r} ${g} ${blue} / ${0.85 * Math.pow(Math.abs(weight) / most, 1.3)})`;
     small.fillRect(column, nBands - 1 - b, 1, 1);
   }));
   context.imageSmoothingQuality = "high";

@@ -3,8 +3,6 @@
 import { clock, el } from "./dom.js";
 import * as draw from "./draw.js";
 
-const GREY = "#8d93a0";
-
 export class Plot {
   #song; #player; #look; #reasons = null; #readout; #canvases = {};
 
@@ -42,7 +40,7 @@ export class Plot {
     const span = Math.min(1, duration / (step * peaks.length)); // the last column may reach beyond the end
     draw.waveform(this.#canvases.rest, peaks, span, style.getPropertyValue("--faint"));
     draw.waveform(this.#canvases.played, peaks, span, colour);
-    const drawn = draw.image(picture, nBins, draw.ramp(this.#reasons ? GREY : colour));
+    const drawn = draw.image(picture, nBins, this.#reasons ? draw.dim() : draw.ramp(colour));
     draw.spectrogram(this.#canvases.picture, drawn, span);
     draw.frequencies(this.#canvases.scale, hertz);
     draw.timeline(this.#canvases.moments, timeline, duration, colours, ink);
