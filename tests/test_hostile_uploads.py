@@ -97,6 +97,12 @@ def test_a_file_that_is_a_little_too_large_is_told_so(server: Live) -> None:
     assert "not a music file" in refusal(server, bytes(LIMIT))
 
 
+def test_a_disk_is_never_filled(server: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zhanr.app.uploads.SPARE_BYTES", 1 << 60)
+    assert "room on the disk" in refusal(server, song(), status=507)
+    monkeypatch.undo()
+
+
 def test_other_parts_of_a_form_are_no_way_around(server: Live) -> None:
     response = server.client.post(CLASSIFY, files={"file": ("a", song())}, data={"more": "x" * 100_000})
     assert "accepted" in problem(response, 413)

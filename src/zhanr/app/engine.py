@@ -44,6 +44,7 @@ class Job(Generic[R]):
         self.name = name
         self.progress = 0.0  # 0..1, as far as the file says how long it is
         self.future: Future[R] = Future()
+        self.abandoned = False
         self._engine = engine
         self.task = Task(path, size=path.stat().st_size, how=how)
 
@@ -68,8 +69,6 @@ class Job(Generic[R]):
         """Forget it, at once if it waits, after the next half a minute of music if it is being worked on."""
         if not self.future.cancel():
             self.abandoned = True
-
-    abandoned = False
 
 
 class Engine:

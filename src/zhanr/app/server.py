@@ -62,8 +62,7 @@ def _add_pages(app: FastAPI, state: State) -> None:
 
     from zhanr.app import pages
 
-    if hasattr(pages, "register"):  # TODO: until there are pages
-        pages.register(state)
+    pages.register(state)
     ui.run_with(app, title="zhanr", dark=None, language="en-US", favicon="🎵", show_welcome_message=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import time
 import unicodedata
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from zhanr.app.settings import Settings
 
 FRAMING = 1 << 16  # what the parts of a form may take beside the file itself
 MAX_NAME = 255
+SPARE_BYTES = 256 << 20  # of the disk that is left to others; a temporary folder may lie in memory
 WRITE_BYTES = 1 << 18
 MIN_RATE = 16_000  # bytes a second: who sends more slowly, after a first while, blocks a place
 FIELD = "file"
@@ -47,7 +49,7 @@ async def receive(request: Request, folder: Path, settings: Settings) -> Upload:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     multipart = kind == b"multipart/form-data"
     _check_kind(kind.decode("latin-1"))
-    _check_length(request, settings.max_bytes + (FRAMING if multipart else 0))
+    _check_length(request, folder, settings.max_bytes + (FRAMING if multipart else 0))
     path = folder / secrets.token_hex(16)
     sink = _Sink(path, settings.max_bytes, request.query_params.get("name", ""))
     try:
@@ -83,14 +85,16 @@ def _check_kind(kind: str) -> None:
         )
 
 
-def _check_length(request: Request, most: int) -> None:
-    """Refuse what says that it is too large before any of it is read."""
+def _check_length(request: Request, folder: Path, most: int) -> None:
+    """Refuse what says that it is too large, or what the disk has no room for, before any of it is read."""
     try:
-        declared = int(request.headers.get("content-length", "0"))
+        declared = int(request.headers.get("content-length", most))
     except ValueError:
         raise Unread(400, "the content length is not a number") from None
     if declared > most:
         raise too_large(most)
+    if declared > shutil.disk_usage(folder).free - SPARE_BYTES:
+        raise Unread(507, "there is no room on the disk for it", kind="disk")
 
 
 def too_large(most: int) -> Unread:
