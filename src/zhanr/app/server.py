@@ -17,9 +17,10 @@ from urllib.parse import quote
 import uvicorn
 from fastapi import FastAPI
 
+from zhanr.app import media, songs
 from zhanr.app.api import PREFIX, UPLOAD_PATHS, create_api
 from zhanr.app.handlers import install_handlers
-from zhanr.app.media import UPLOADS, router
+from zhanr.app.media import UPLOADS
 from zhanr.app.security import Guard
 from zhanr.app.settings import Settings
 from zhanr.app.state import State
@@ -50,7 +51,8 @@ def create_app(settings: Settings, *, pages: bool = True) -> tuple[FastAPI, Stat
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
     install_handlers(app, state.metrics)
     app.add_middleware(Guard, settings=settings, upload_paths=UPLOAD_PATHS | {UPLOADS}, refused=state.metrics.failed)
-    app.include_router(router(state))
+    app.include_router(media.router(state))
+    app.include_router(songs.router(state))
     app.mount(PREFIX, create_api(state))
     if pages:
         _add_pages(app, state)

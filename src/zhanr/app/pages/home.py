@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 from html import escape
 
-from nicegui import app, ui
+from nicegui import ui
 
-from zhanr.app.pages import songs
 from zhanr.app.pages.palette import NOT_SURE, colours
 from zhanr.app.pages.shell import HOUR, shell
 from zhanr.app.state import State
@@ -18,8 +17,7 @@ from zhanr.explain import bin_hertz
 
 
 def register(state: State) -> None:
-    """Add the page, and what it fetches."""
-    app.include_router(songs.router(state))
+    """Add the page."""
 
     @ui.page("/", reconnect_timeout=HOUR)  # a laptop that slept finds its songs again
     def home() -> None:

@@ -36,36 +36,27 @@ def router(state: State) -> APIRouter:
     @routes.get(UPLOADS + "/{number}/analysis")
     async def analysis(number: str) -> Response:
         """Events, each one line of JSON: how far it is, then the answer or the reason, then similar songs."""
-        try:
-            upload = _upload(state, number)
-            job = state.engine.submit_analysis(upload.path, name=upload.name)
-        except Exception as error:
-            return as_problem(error).response()
-        # event streams are what the compression in between passes on at once
+        upload = _upload(state, number)
+        job = state.engine.submit_analysis(upload.path, name=upload.name)
+        # event streams are what any compression in between passes on at once
         return StreamingResponse(_events(state, job), media_type="text/event-stream")
 
     @routes.get(UPLOADS + "/{number}/why")
     async def explanation(number: str, genre: str) -> Response:
         """What spoke for a genre, where and when."""
-        try:
-            upload = _upload(state, number)
-            _check_explainable(state, genre)
-            how = partial(why, genre=genre, bounds=state.settings.bounds)
-            return JSONResponse(await state.engine.submit(upload.path, how, name=upload.name).result())
-        except Exception as error:
-            return as_problem(error).response()
+        upload = _upload(state, number)
+        _check_explainable(state, genre)
+        how = partial(why, genre=genre, bounds=state.settings.bounds)
+        return JSONResponse(await state.engine.submit(upload.path, how, name=upload.name).result())
 
     @routes.post(UPLOADS + "/{number}/sound")
     async def sound(number: str) -> Response:
         """The same sound as another upload that every browser plays: {"id"}."""
-        try:
-            upload = _upload(state, number)
-            target = state.folder.path / secrets.token_hex(16)
-            how = partial(decode, target=target, bounds=state.settings.bounds)
-            size = await state.engine.submit(upload.path, how, name=upload.name).result()
-            return JSONResponse({"id": state.uploads.add(Upload(target, "sound.wav", size))}, 201)
-        except Exception as error:
-            return as_problem(error).response()
+        upload = _upload(state, number)
+        target = state.folder.path / secrets.token_hex(16)
+        how = partial(decode, target=target, bounds=state.settings.bounds)
+        size = await state.engine.submit(upload.path, how, name=upload.name).result()
+        return JSONResponse({"id": state.uploads.add(Upload(target, "sound.wav", size))}, 201)
 
     return routes
 
