@@ -184,6 +184,12 @@ def test_without_the_token_there_is_nothing() -> None:
     assert client.post("/?token=a secret").status_code == 401  # the address of a form of another page
 
 
+def test_a_person_is_asked_for_it() -> None:
+    response = guarded(OTHERS).get("/", headers={"Accept": "text/html,*/*"})
+    assert response.status_code == 401
+    assert 'name="token"' in response.text
+
+
 def test_a_program_sends_the_token() -> None:
     headers = {"Authorization": "Bearer a secret"}
     assert guarded(OTHERS).post("/", headers=headers).status_code == 200
@@ -348,7 +354,12 @@ def test_the_pages_are_behind_the_guard_and_a_signal_ends_all(
     assert handshake(address, {"Origin": "http://evil.example"}) == 403
     assert handshake(address, {"Host": "evil.example"}) == 403
     assert len(folders(tmp_path)) == 1
-    process.send_signal(signal.SIGINT)
+    url = httpx.URL(address)
+    with socket.create_connection((url.host, url.port or 80)) as slow:  # in the middle of an upload
+        slow.sendall(f"POST /api/v1/classify HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: 9000\r\n\r\n".encode())
+        slow.sendall(bytes(10))
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, ""), out
     assert folders(tmp_path) == []

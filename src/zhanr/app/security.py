@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zhanr.app.problems import Problem
@@ -44,6 +44,14 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }
+
+
+_DOOR = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>zhanr</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"></head>
+<body style="font: 18px system-ui; color-scheme: light dark; margin: 20vh auto; max-width: 24em; padding: 0 1em">
+<form><label>This server wants its token:<br><input type="password" name="token" autofocus autocomplete="off"
+style="font: inherit; width: 100%; margin: .5em 0"></label><button style="font: inherit">Enter</button></form>
+</body></html>"""
 
 
 class Guard:
@@ -75,7 +83,8 @@ class Guard:
             answer = self._answer(scope)
         except Problem as problem:
             self._refused(problem.kind)
-            answer = problem.response()
+            wants_page = problem.status == 401 and "text/html" in Headers(scope=scope).get("accept", "")
+            answer = HTMLResponse(_DOOR, 401, problem.headers) if wants_page else problem.response()
         if answer is None:
             await self._pass(scope, receive, send)
         elif scope["type"] == "http":

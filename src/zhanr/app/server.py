@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
+import logging
 import socket
 import threading
 import webbrowser
@@ -28,7 +29,7 @@ from zhanr.errors import ConfigError
 
 __all__ = ["State", "create_app", "serve"]
 
-SHUTDOWN_SECONDS = 2
+SHUTDOWN_SECONDS = 1
 
 
 def create_app(settings: Settings, *, pages: bool = True) -> tuple[FastAPI, State]:
@@ -111,7 +112,8 @@ class Server(uvicorn.Server):
             self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop the engine at once, so that nobody waits for an answer."""
+        """Stop the engine at once, so that nobody waits for an answer; uploads that are cut off are no errors then."""
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         threading.Thread(target=self._state.engine.stop, daemon=True).start()
         super().handle_exit(sig, frame)
 
