@@ -11,10 +11,11 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from zhanr.app.handlers import as_problem
 from zhanr.app.problems import Problem
+from zhanr.errors import ConfigError
 from zhanr.library import Song
 from zhanr.library.agreement import Names, Verdict
 
@@ -37,6 +38,8 @@ class Answered(APIRoute):
                 return await handler(request)
             except RequestValidationError as error:
                 return Problem(422, "; ".join(str(e["msg"]) for e in error.errors())).response()
+            except ConfigError as error:
+                return JSONResponse({"refused": str(error)})  # a slip of the pen, which no browser should log
             except Exception as error:
                 return as_problem(error).response()
 

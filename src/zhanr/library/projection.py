@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 LIMIT = 20_000
 """Songs on one map; of more, a part is taken, evenly."""
+FEW = 30
 NEIGHBOURS = 15
 CELL = 0.5
 """The width of the grid's cells, in units of the kernel 1 / (1 + d²), which is that wide itself."""
@@ -28,6 +29,8 @@ STEPS = 180
 EXAGGERATED = 60
 """So many steps at first pull `EXAGGERATION` times as hard: groups form before they push each other apart."""
 EXAGGERATION = 12.0
+FARTHEST = 5.0
+"""How far a song may move in a step; where a few are piled up, the slope would throw them out of the map."""
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], Any]
@@ -41,6 +44,8 @@ def sample(n: int, limit: int = LIMIT) -> NDArray[np.int64]:
 def principal(embeddings: NDArray[Any]) -> Floats:
     """The first two principal components (n, 2) of embeddings (n, d), each scaled to a standard deviation of 1."""
     x = _unit(embeddings)
+    if not len(x):
+        return np.zeros((0, 2))
     x -= x.mean(axis=0)
     _, vectors = np.linalg.eigh(x.T @ x)
     first = vectors[:, ::-1][:, :2]
@@ -54,10 +59,10 @@ def principal(embeddings: NDArray[Any]) -> Floats:
 def project(embeddings: NDArray[Any], *, steps: int = STEPS, progress: Progress | None = None) -> Floats:
     """Points (n, 2), each coordinate from 0 to 1, for embeddings (n, d). `progress` hears how much is done, 0 to 1.
 
-    Directions count and lengths don't, as in `similar`. Fewer than 5 songs lie where their principal components are.
+    Directions count and lengths don't, as in `similar`. Fewer than `FEW` songs lie where their principal components are.
     """
     points = principal(embeddings)
-    if len(points) >= 5:
+    if len(points) >= FEW:
         edges = _edges(_unit(embeddings), min(NEIGHBOURS, len(points) - 2))
         points = _descend(1e-2 * points, edges, steps, progress or (lambda _: None))
     return _framed(points)
@@ -142,7 +147,7 @@ def _strengths(squared: Floats, perplexity: float) -> Floats:
 
 def _descend(y: Floats, edges: Edges, steps: int, progress: Progress) -> Floats:
     """Gradient descent with momentum and gains of their own for each number (Jacobs, 1988), as t-SNE does it."""
-    rate = max(len(y) / EXAGGERATION, 50.0)
+    rate = len(y) / EXAGGERATION
     update, gains = np.zeros_like(y), np.ones_like(y)
     grid = _Grid()
     for step in range(steps):
@@ -151,6 +156,7 @@ def _descend(y: Floats, edges: Edges, steps: int, progress: Progress) -> Floats:
         same = np.sign(slope) == np.sign(update)
         gains = np.maximum(np.where(same, gains * 0.8, gains + 0.2), 0.01)
         update = (0.5 if early else 0.8) * update - rate * gains * slope
+        update = np.clip(update, -FARTHEST, FARTHEST)
         y = y + update
         y -= y.mean(axis=0)
         progress((step + 1) / steps)
@@ -159,12 +165,12 @@ def _descend(y: Floats, edges: Edges, steps: int, progress: Progress) -> Floats:
 
 def _pull(y: Floats, edges: Edges) -> Floats:
     """What draws songs to their neighbours, and these to them: sum of p (y_i - y_j) / (1 + d²)."""
-    apart = y[:, None] - y[edges.nearest]
-    force = apart * (edges.strength / (1 + np.einsum("ijk,ijk->ij", apart, apart)))[..., None]
     to = edges.nearest.ravel()
-    back = [np.bincount(to, force[..., axis].ravel(), len(y)) for axis in (0, 1)]
-    result: Floats = (force.sum(axis=1) - np.stack(back, axis=1)) / 2
-    return result
+    apart = [axis[:, None] - axis[edges.nearest] for axis in np.ascontiguousarray(y.T)]
+    weight = edges.strength / (1 + apart[0] ** 2 + apart[1] ** 2)
+    forces = [weight * axis for axis in apart]
+    result = [force.sum(axis=1) - np.bincount(to, force.ravel(), len(y)) for force in forces]
+    return np.stack(result, axis=1) / 2
 
 
 class _Grid:

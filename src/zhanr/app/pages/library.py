@@ -52,13 +52,13 @@ def register(state: State) -> None:
             listed = [song_row(song, number) for song, number in zip(songs, part, strict=True)]
             return answer | {"total": len(found), "rows": listed}
 
-        version = await asyncio.to_thread(_fingerprint, state)  # before the rows: what comes later is a change
+        version = await asyncio.to_thread(library_version, state)  # before the rows: what comes later is a change
         return JSONResponse({"version": version} | await state.with_library(work))
 
     @routes.get("/library/version")
     async def version() -> Response:
         """A text that changes with the library."""
-        return JSONResponse({"version": await asyncio.to_thread(_fingerprint, state)})
+        return JSONResponse({"version": await asyncio.to_thread(library_version, state)})
 
     app.include_router(routes)
 
@@ -78,10 +78,6 @@ def _picked(pick: str) -> str:
         quoted = genre.replace("\\", "\\\\").replace('"', '\\"')
         return f'genre="{quoted}"'
     return FLAGS.get(kind, "")
-
-
-def _fingerprint(state: State) -> str:
-    return fingerprint(state.settings.library or default_path())
 
 
 # -- what the other pages of the library share
@@ -109,6 +105,11 @@ def scan_command(state: State) -> str:
     """What to type to scan a folder into this library."""
     chosen = state.settings.library
     return "zhanr scan FOLDER" if chosen is None else f'zhanr scan FOLDER --library "{chosen}"'
+
+
+def library_version(state: State) -> str:
+    """A text that changes with the library; to be called in a thread."""
+    return fingerprint(state.settings.library or default_path())
 
 
 def nothing_scanned(state: State) -> None:

@@ -14,7 +14,7 @@ from nicegui import app, ui
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
-from zhanr.app.pages.library import element, heading, look, nothing_scanned, scan_command
+from zhanr.app.pages.library import element, heading, library_version, look, nothing_scanned, scan_command
 from zhanr.app.pages.shell import shell
 from zhanr.app.problems import Problem
 from zhanr.app.rows import new_router, printable, song_row
@@ -103,6 +103,7 @@ class Maker:
     def __init__(self, state: State) -> None:
         self._state = state
         self._map = Map()
+        self._seen = ""
         self._task: asyncio.Task[None] | None = None
 
     async def map(self) -> Map:
@@ -110,8 +111,10 @@ class Maker:
         if self._task is not None and self._task.done():
             task, self._task = self._task, None
             task.result()
-        if self._task is None:
+        version = await asyncio.to_thread(library_version, self._state)
+        if self._task is None and (version != self._seen or not self._map.key):
             key, ids, embeddings, total = await self._state.with_library(_songs)
+            self._seen = version
             if self._task is None and key != self._map.key:
                 self._map = Map(key, ids, total=total)
                 self._task = asyncio.create_task(self._make(self._map, embeddings))

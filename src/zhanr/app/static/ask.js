@@ -18,6 +18,7 @@ async function answer(response) {
   let body = null;
   try { body = await response.json(); } catch { /* no JSON */ }
   if (!response.ok || body === null) throw new Refused(response.status, body?.detail ?? `The server answered with error ${response.status}.`);
+  if (body.refused) throw new Refused(response.status, body.refused);
   return body;
 }
 

@@ -138,7 +138,7 @@ class LibraryPage extends HTMLElement {
   #drawBars({ genres, unsure, failed }) {
     const rows = genres.map(([genre, n]) => [`genre:${genre}`, genre, n, this.look.colours[genre]]);
     if (unsure) rows.push(["unsure", "not sure", unsure]);
-    if (failed) rows.push(["failed", "could not be read", failed]);
+    if (failed) rows.push(["failed", "unreadable", failed]);
     const most = Math.max(1, ...rows.map((row) => row[2]));
     this.bars.replaceChildren(...rows.map(([pick, name, n, colour]) => {
       const chosen = this.pick === pick;

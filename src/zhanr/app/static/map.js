@@ -129,7 +129,7 @@ class MapPage extends HTMLElement {
     this.canvas.height = height * ratio;
     const context = this.canvas.getContext("2d");
     context.scale(ratio, ratio);
-    const size = Math.max(2, Math.min(9, (7 * this.view.zoom ** 0.4) / Math.max(1, this.n / 800) ** 0.35));
+    const size = Math.max(2, Math.min(14, (12 * this.view.zoom ** 0.4) / Math.max(1, this.n / 150) ** 0.35));
     context.globalAlpha = this.n > 4000 ? 0.7 : 0.85;
     for (let genre = 0; genre < this.genres.length; genre++) {
       if (this.hiddenGenres.has(genre)) continue;

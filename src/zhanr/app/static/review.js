@@ -30,9 +30,9 @@ class ReviewPage extends HTMLElement {
   }
 
   #keysHelp() {
-    const keys = [["a or Enter", "accept"], ["1 … 9, 0", "it is that genre"], ["c", "type a genre"], ["s", "skip"], ["u", "undo the last"], ["Space", "play, pause"], ["← →", "5 seconds back, on"]];
+    const keys = [[["a", "Enter"], "accept"], [["1", "0"], "choose a genre"], [["c"], "type a genre"], [["s"], "skip"], [["u"], "undo the last"], [["Space"], "play, pause"], [["←", "→"], "5 seconds back, on"]];
     return el("section", { class: "r-keys", "aria-label": "Keys" }, el("h2", {}, "Keys"),
-      el("dl", {}, ...keys.flatMap(([key, what]) => [el("dt", {}, ...key.split(/ (?=or|…)| (?<=or )/).map((part) => (part === "or" ? " or " : el("kbd", {}, part)))), el("dd", {}, what)])));
+      el("dl", {}, ...keys.flatMap(([names, what]) => [el("dt", {}, ...names.flatMap((name, i) => [i ? (name === "0" ? " to " : " or ") : "", el("kbd", {}, name)])), el("dd", {}, what)])));
   }
 
   async #start() {

@@ -174,7 +174,8 @@ class TagsPage extends HTMLElement {
       if (!this.status.busy) break;
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
     }
-    this.part = this.status.problems && !["planned"].includes(this.status.stage) ? "problems" : this.status.stage === "undone" ? "problems" : "write";
+    const { counts, rows } = this.status;
+    this.part = counts.refused || counts.failed || !rows ? "problems" : "write";
     this.#draw(this.status);
     await this.#show();
     if (["written", "undone", "failed"].includes(this.status.stage)) this.#drawRuns();
