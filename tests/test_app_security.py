@@ -87,7 +87,7 @@ class Client:
             "headers": [(name.lower().encode(), value.encode()) for name, value in named.items()],
             "subprotocols": [],
         }
-        asyncio.run(self.guard(scope, receive, send))  # type: ignore[arg-type]
+        asyncio.run(self.guard(scope, receive, send))
         return sent[0] == "websocket.accept"
 
 
@@ -402,7 +402,7 @@ def _words(path: Path) -> list[str]:
 
 def alive(pid: int) -> bool:
     try:
-        state: Any = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     except OSError:
         return False
-    return state != "Z"
+    return bool(state != "Z")
