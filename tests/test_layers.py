@@ -17,9 +17,9 @@ LAYERS = [
     {"audio", "features", "windows", "aggregate", "models", "datasets"},
     {"bundle", "frontend", "handmade"},
     {"classifier"},
-    {"evaluation", "library"},
+    {"evaluation", "explain", "library"},
     {"batch", "training"},
-    {"studies"},
+    {"app", "studies"},
     {"cli"},
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
@@ -37,6 +37,14 @@ HOMES = {
     "pyarrow": {"library.parquet"},
     "ray": {"batch.ray"},
     "fsspec": {"batch.ray"},
+    "nicegui": {"app", "cli.app"},
+    "fastapi": {"app", "cli.app"},
+    "starlette": {"app"},
+    "uvicorn": {"app"},
+    "pydantic": {"app"},
+    "prometheus_client": {"app"},
+    "python_multipart": {"app"},
+    "webview": {"app"},
 }
 
 
@@ -91,6 +99,11 @@ except SystemExit:
     pass
 """
 LOAD = "from zhanr import Classifier; Classifier.load()"
+SERVE = """
+from zhanr.app.server import create_app
+from zhanr.app.settings import Settings
+create_app(Settings())
+"""
 
 
 def loaded_by(code: str) -> set[str]:
@@ -111,3 +124,9 @@ def test_serving_does_not_load_what_only_training_needs() -> None:
     loaded = loaded_by(LOAD)
     assert "onnxruntime" in loaded
     assert not loaded & {"torch", "matplotlib", "sklearn", "onnx", "safetensors"}
+
+
+def test_nor_does_the_application() -> None:
+    loaded = loaded_by(SERVE)
+    assert {"onnxruntime", "nicegui"} <= loaded
+    assert not loaded & {"torch", "matplotlib", "sklearn", "onnx", "safetensors", "PIL", "scipy"}

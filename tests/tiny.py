@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from zhanr.bundle import Card, write_bundle
@@ -15,9 +16,17 @@ LABELS = ("classical", "jazz", "rock")
 N_BINS, N_FRAMES = 16, 32
 
 
-def tiny_model(path: Path, *, seed: int = 0, labels: tuple[str, ...] = LABELS, confidence: float = 0.0) -> Path:
-    """Write a model whose embedding is the mean spectrum, and whose logits are a random linear map of it."""
-    weights = np.random.default_rng(seed).normal(size=(N_BINS, len(labels))).astype(np.float32)
+def tiny_model(
+    path: Path,
+    *,
+    seed: int = 0,
+    labels: tuple[str, ...] = LABELS,
+    confidence: float = 0.0,
+    weights: NDArray[np.float32] | None = None,
+) -> Path:
+    """Write a model whose embedding is the mean spectrum, and whose logits are a linear map of it, random or given."""
+    if weights is None:
+        weights = np.random.default_rng(seed).normal(size=(N_BINS, len(labels))).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("ReduceMean", ["x"], ["embedding"], axes=[2], keepdims=0),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -107,10 +107,20 @@ class Classifier:
 
     def predict(self, source: Source) -> Prediction:
         """Tell the genre of one song: a path, bytes or a binary file object. Raises `AudioError`."""
-        card = self.card
-        with AudioReader(source, sample_rate=card.features.sample_rate) as reader:
-            parts = [(s.start, self._run(s)) for s in segments(reader, card.features, card.windows)]
-            return self._conclude(reader.label, parts, reader.seconds, tuple(reader.warnings))
+        with AudioReader(source, sample_rate=self.card.features.sample_rate) as reader:
+            return self.hear(reader)
+
+    def hear(self, reader: AudioReader, watch: Callable[[Segment], None] | None = None) -> Prediction:
+        """Tell the genre of what a reader reads, which must be at the card's rate; `watch` is shown every segment.
+
+        Raises `AudioError`.
+        """
+        parts: list[tuple[float, tuple[NDArray[np.intp], Outputs]]] = []
+        for segment in segments(reader, self.card.features, self.card.windows):
+            parts.append((segment.start, self._run(segment)))
+            if watch is not None:
+                watch(segment)
+        return self._conclude(reader.label, parts, reader.seconds, tuple(reader.warnings))
 
     def predict_many(
         self, sources: Iterable[str | os.PathLike[str]], *, jobs: int = 1

@@ -10,10 +10,11 @@ How the samples are made, always in this order:
    samples at rate r become n * sample_rate / r of them. A file whose rate changes on the way is joined seamlessly.
 
 Parts: `sources` (paths, bytes and file objects as one binary file), `container` (FFmpeg's view of that file),
-`signal` (down-mix and resampling), `health` (what was lost on the way), `reader` (`AudioReader`, `load`, `probe`),
-`finding` (walking folders).
+`signal` (down-mix and resampling), `bounds` (what is refused), `health` (what was lost on the way), `reader`
+(`AudioReader`, `load`, `probe`), `finding` (walking folders).
 """
 
+from zhanr.audio.bounds import Bounds
 from zhanr.audio.container import AudioInfo
 from zhanr.audio.finding import find_audio, is_audio_path
 from zhanr.audio.reader import MIN_SECONDS, Audio, AudioReader, load, probe
@@ -24,6 +25,7 @@ __all__ = [
     "Audio",
     "AudioInfo",
     "AudioReader",
+    "Bounds",
     "Source",
     "find_audio",
     "is_audio_path",

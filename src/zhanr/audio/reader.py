@@ -10,6 +10,7 @@ from typing import Self
 import av
 import numpy as np
 
+from zhanr.audio.bounds import UNBOUNDED, Bounds
 from zhanr.audio.container import AudioInfo, Container
 from zhanr.audio.health import Health
 from zhanr.audio.signal import Mono, Resampler, mix_down
@@ -65,17 +66,26 @@ class AudioReader:
     sample_rate : samples a second of what comes out, in hertz
     start : where to begin, in seconds; reached by seeking, so a late start costs nothing
     duration : how many seconds to read; `None` for all
+    bounds : what is refused, for files that come from strangers
 
     Raises
     ------
     AudioError
-        On opening: no such file, empty, not music, no sound in it, encrypted. While reading: encrypted, values that
-        are no numbers. At the end of `blocks`: nothing decoded, silent (peak below 1e-4 after the down-mix), shorter
-        than `MIN_SECONDS` (or than `duration`, if that is less). A file that is cut off or damaged and still holds
-        music is no error: `warnings` says so at the end.
+        On opening: no such file, empty, not music, no sound in it, encrypted, out of `bounds`. While reading:
+        encrypted, values that are no numbers, out of `bounds`. At the end of `blocks`: nothing decoded, silent (peak
+        below 1e-4 after the down-mix), shorter than `MIN_SECONDS` (or than `duration`, if that is less). A file that
+        is cut off or damaged and still holds music is no error: `warnings` says so at the end.
     """
 
-    def __init__(self, source: Source, *, sample_rate: int, start: float = 0.0, duration: float | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        sample_rate: int,
+        start: float = 0.0,
+        duration: float | None = None,
+        bounds: Bounds = UNBOUNDED,
+    ) -> None:
         if sample_rate <= 0 or not 0 <= start < np.inf or (duration is not None and not duration > 0):
             raise ValueError(f"out of range: {sample_rate=}, {start=}, {duration=}")
         self.sample_rate = sample_rate
@@ -83,6 +93,7 @@ class AudioReader:
         self._start, self._duration = round(start * sample_rate) / sample_rate, duration  # a sample of the whole
         self._n, self._peak, self._health = 0, 0.0, Health()
         self._begun = False
+        self._bounds = bounds
         self._file = SourceFile(source)
         self.label = self._file.label
         try:
@@ -91,6 +102,11 @@ class AudioReader:
             self._file.close()
             raise
         self.info = self._container.info
+        try:
+            bounds.check(self.label, self.info.channels, self.info.sample_rate, self._container.exact_duration or 0.0)
+        except AudioError:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         """Return the reader itself."""
@@ -138,6 +154,7 @@ class AudioReader:
         for piece in self._resampled():
             piece = piece[: int(min(len(piece), limit - self._n))]
             self._n += len(piece)
+            self._bounds.check_seconds(self.label, self.seconds)
             self._peak = max(self._peak, self._peak_of(piece))
             yield piece
             if self._n >= limit:
@@ -178,6 +195,7 @@ class AudioReader:
             rate = frame.sample_rate
             if rate not in _RATES:
                 raise AudioError(self.label, f"it claims an impossible sample rate of {rate} Hz")
+            self._bounds.check(self.label, frame.layout.nb_channels, rate)
             if drop is None:
                 drop = round((self._start - position) * rate)
             mono = mix_down(frame)
@@ -204,6 +222,8 @@ class AudioReader:
         if self._start > 0 and (self._health.seconds or self._container.exact_duration):
             seconds = self._health.seconds or self._container.exact_duration
             return f"the music ends after {seconds:.1f} seconds, so there is nothing from {self._start:g} seconds on"
+        if self._health.failures and not self.info.channels:  # FFmpeg counts up to 512
+            return "it has no channels, or more than can be decoded"
         if self._health.failures:
             return "the file is damaged or encrypted: none of its sound could be decoded"
         return "the file holds no sound at all"

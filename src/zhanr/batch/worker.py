@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -47,12 +48,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Task:
-    """A file to work on; its time limit follows from its `size` in bytes. The rest is for the caller alone."""
+    """A file to work on; its time limit follows from its `size` in bytes. The rest is for the caller alone.
+
+    One pool can do several kinds of work: where `how` is given, a function of a module or a `partial` of one, the
+    worker calls `how(work, path, ask)` with what it was started with, instead of `work(path, ask)`.
+    """
 
     path: Path
     size: int = 0
     mtime_ns: int = 0
     reason: str = ""
+    how: Callable[[Any, Path, Ask], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Pool(Generic[R]):
         self._jobs = jobs
         self._workers: list[_Worker] = []
         self._deaths = 0
+        self._stopped = False
 
     def __enter__(self) -> Self:
         """Return the pool itself."""
@@ -89,13 +96,21 @@ class Pool(Generic[R]):
             worker.kill()
         self._workers.clear()
 
+    def stop(self) -> None:
+        """Let `run`, in whatever thread, come to its end within a second, without the results that are missing."""
+        self._stopped = True
+        for worker in list(self._workers):
+            worker.process.kill()
+
     def run(self, tasks: Iterator[Task], answer: Callable[[Task, str], bool]) -> Iterator[tuple[Task, R | Lost]]:
         """Yield each task and its result as they come, in any order.
 
-        `answer` is asked what a worker asks on the way. Raises `ZhanrError` if no worker can be started.
+        `answer` is asked what a worker asks on the way. Raises `ZhanrError` if no worker can be started. The workers
+        stay for the next run; one that has died in between is replaced.
         """
+        self._forget_the_dead()
         following = next(tasks, None)
-        while following is not None or any(w.task for w in self._workers):
+        while not self._stopped and (following is not None or any(w.task for w in self._workers)):
             missing = self._jobs - len(self._workers)
             if following is not None and missing:
                 self._workers += [_Worker(self._start, self.limits) for _ in range(missing)]
@@ -105,6 +120,11 @@ class Pool(Generic[R]):
                     following = next(tasks, None)
             for worker in self._await():
                 yield from self._hear(worker, answer)
+
+    def _forget_the_dead(self) -> None:
+        for worker in [w for w in self._workers if not w.process.is_alive()]:
+            worker.kill()
+            self._workers.remove(worker)
 
     def _await(self) -> list[_Worker]:
         """The workers that have something to say, have died or are late, as soon as there is one."""
@@ -175,7 +195,7 @@ class _Worker:
         self.seconds = self._limits.seconds + task.size / self._limits.bytes_per_second
         self.deadline = time.monotonic() + self.seconds
         with suppress(OSError):  # it has died meanwhile, which the next look at its connection shows
-            self.connection.send(task.path)
+            self.connection.send((task.path, task.how))
 
     def kill(self) -> None:
         """End it without waiting for long: a process that hangs in a dead network share can't be ended at once."""
@@ -221,7 +241,8 @@ def serve(connection: Connection, start: Callable[[], Work[Any]], memory: int) -
         limit_memory(memory)
         connection.send(("ready", None))
         while True:
-            connection.send(("done", _attempt(work, connection.recv(), connection, memory)))
+            path, how = connection.recv()
+            connection.send(("done", _attempt(partial(how, work) if how else work, path, connection, memory)))
 
 
 def _attempt(work: Work[Any], path: Path, connection: Connection, memory: int) -> Any:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
+from zhanr.cli import app as serving
 from zhanr.cli import classify, data, evaluate, handmade, library, model, plot, scan, similar, study, tag, train
 from zhanr.errors import ZhanrError
 
@@ -39,6 +40,7 @@ def _options(
 app.command("classify")(classify.classify)
 app.command("scan")(scan.scan)
 app.command("similar")(similar.similar)
+app.command("app")(serving.app)
 library.app.command("duplicates")(similar.duplicates)
 app.command("extract")(data.extract)
 app.command("train")(train.train)

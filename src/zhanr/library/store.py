@@ -257,6 +257,12 @@ class Library:
                 ids[n - 1], matrix[n - 1] = number, np.frombuffer(vector, "<f4")
         return ids[:n], matrix[:n]
 
+    @property
+    def version(self) -> int:
+        """A number that changes when another program, or another object of this one, has written to the file."""
+        with as_library_errors(self.path):
+            return int(self.db.execute("PRAGMA data_version").fetchone()[0])
+
     def main_model(self) -> str | None:
         """The sha256 of the model that classified most of the songs, or None where none was classified."""
         row = self.db.execute(

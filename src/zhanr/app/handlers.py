@@ -1,0 +1,87 @@
+"""Every error as a problem, and every request counted: the same for the API and for what the pages fetch."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zhanr.app.engine import Busy, Unavailable
+from zhanr.app.metrics import Metrics
+from zhanr.app.problems import Problem, Unread, problem_response
+from zhanr.errors import AudioError, ConfigError, LibraryError
+
+log = logging.getLogger("zhanr.app")
+
+
+def install_handlers(app: FastAPI, metrics: Metrics) -> None:
+    """Let an application answer all errors with problem+json, and count them by kind."""
+
+    def problem(_: Request, error: Exception) -> Response:
+        found = as_problem(error)
+        metrics.failed(found.kind)
+        return found.response()
+
+    def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        metrics.failed("request")
+        errors = [{"where": [str(part) for part in e["loc"]], "what": e["msg"]} for e in error.errors()]
+        return problem_response(422, "the request is not as the description says", errors=errors)
+
+    for kind in (Problem, Busy, Unavailable, AudioError, LibraryError, ConfigError, HTTPException, Exception):
+        app.add_exception_handler(kind, problem)
+    app.add_exception_handler(RequestValidationError, invalid)
+
+
+def as_problem(error: Exception) -> Problem:
+    """What a client is told of an error."""
+    match error:
+        case Problem():
+            return error
+        case Busy():
+            return Unread(429, str(error), kind="busy", headers={"Retry-After": str(error.retry_after)})
+        case Unavailable():
+            return Problem(503, str(error), kind="unavailable", headers={"Retry-After": "5"})
+        case AudioError():
+            return Problem(422, error.reason, kind="audio")
+        case LibraryError():
+            return Problem(404, error.reason, kind="library")
+        case ConfigError():
+            return Problem(409, str(error), kind="library")
+        case HTTPException():
+            return Problem(error.status_code, error.detail, headers=error.headers)
+    log.error("an unexpected error", exc_info=error)
+    return Problem(500, "something went wrong in the server; its log says what", kind="internal")
+
+
+class Measured:
+    """ASGI middleware that counts requests and measures how long they take."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on, and look at the clock."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin, status = time.monotonic(), 500
+
+        async def send_and_look(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_look)
+        finally:
+            route = scope.get("route")
+            path = getattr(route, "path", "other")  # never what the client wrote: that would be endless
+            self._metrics.requests.labels(path, str(status)).inc()
+            self._metrics.seconds.labels(path).observe(time.monotonic() - begin)

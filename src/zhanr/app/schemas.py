@@ -1,0 +1,155 @@
+"""The shapes of what the API takes and gives, for its OpenAPI description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from zhanr.app.metrics import CONTENT_TYPE
+from zhanr.app.problems import MEDIA_TYPE
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Moment(_Shape):
+    """One window of a song, in seconds."""
+
+    start: float
+    end: float
+    genre: str
+    probabilities: dict[str, float]
+
+
+class Answer(_Shape):
+    """What zhanr says of a song. `genre` is null where it is not sure, and `reason` then says why."""
+
+    path: str = Field(description="What the client called the file.")
+    genre: str | None
+    confidence: float = Field(ge=0, le=1, description="The probability of the likeliest genre.")
+    probabilities: dict[str, float]
+    duration: float = Field(description="In seconds.")
+    warnings: list[str]
+    reason: str = ""
+    timeline: list[Moment] = []
+
+
+class ServerPath(_Shape):
+    """A file on the server's disk."""
+
+    path: str = Field(min_length=1, max_length=4096)
+
+
+class LibrarySong(BaseModel):
+    """A song of the library; see `zhanr library list --json`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: int
+    path: str
+    genre: str | None
+    confidence: float | None
+
+
+class Hit(_Shape):
+    """A song and its cosine distance, from 0 to 2."""
+
+    distance: float
+    song: LibrarySong
+
+
+class Similar(_Shape):
+    """Songs of the library, the nearest first."""
+
+    similar: list[Hit]
+
+
+class Model(_Shape):
+    """A model; `card` is all that it says of itself."""
+
+    model: str
+    sha256: str
+    card: dict[str, Any]
+
+
+class Models(_Shape):
+    """The model that answers, and those that come with zhanr."""
+
+    serving: Model
+    built_in: list[Model]
+
+
+class Health(_Shape):
+    """How the server is; `waiting` of at most `queue` songs."""
+
+    status: str
+    version: str
+    model: str
+    waiting: int
+    running: int
+    queue: int
+
+
+class ProblemShape(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow", title="Problem")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+_PROBLEM: dict[str, Any] = ProblemShape.model_json_schema()
+_RETRY = {"Retry-After": {"description": "In how many seconds to try again.", "schema": {"type": "integer"}}}
+_WHY = {
+    400: "The request is broken, or stopped before its end.",
+    401: "The token is missing.",
+    403: "This is not allowed here.",
+    404: "There is no such song, file or library.",
+    405: "This method is not known here.",
+    408: "The upload was too slow.",
+    409: "The library can't be compared with this.",
+    413: "The file is too large.",
+    415: "This content type is not taken.",
+    421: "The request is for another host.",
+    422: "The file holds no music that can be read here, or a parameter is not as described.",
+    429: "Too many songs are waiting.",
+    503: "The server is stopping, or a process was killed.",
+    507: "The disk is full.",
+}
+METRICS = {"description": "Prometheus text.", "content": {CONTENT_TYPE: {"schema": {"type": "string"}}}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": False,
+        "description": "The file: in the field `file` of a form, or as the body itself.",
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                }
+            },
+            "application/octet-stream": _BINARY,
+            "audio/*": _BINARY,
+        },
+    }
+}
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint that may answer with these errors; those of the guard come by themselves."""
+    every = sorted({*statuses, 401, 403, 421, 422})
+    return {status: _error(status) for status in every}
+
+
+def _error(status: int) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": _WHY[status], "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+    if status in (429, 503):
+        described["headers"] = _RETRY
+    return described

@@ -1,0 +1,58 @@
+"""What the application may do, decided once when it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from zhanr.audio import Bounds
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of the application; the defaults are those of a laptop that serves its owner.
+
+    `library` and `model` are None for the default ones. `server_paths` are the folders whose files programs may name
+    by path; none by default. `allowed_hosts` are names, beyond the obvious ones, under which the server is reached.
+    `queue` counts the songs that wait or are on their way in; `kept_bytes` limits what the pages' uploads may take.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    model: str | None = None
+    library: Path | None = None
+    jobs: int = 1
+    queue: int = 64
+    server_paths: tuple[Path, ...] = ()
+    allowed_hosts: frozenset[str] = frozenset()
+    max_bytes: int = 200_000_000
+    max_seconds: float = 7200.0
+    max_channels: int = 16
+    max_sample_rate: int = 768_000
+    parse_seconds: float = 60.0
+    memory: int = 1 << 30
+    stall_seconds: float = 30.0
+    kept_bytes: int = 4_000_000_000
+    keep_seconds: float = 3600.0
+
+    @property
+    def bounds(self) -> Bounds:
+        """What a file may hold."""
+        return Bounds(self.max_seconds, self.max_channels, self.max_sample_rate)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this computer can reach the server."""
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this computer's own and nobody else's."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,135 @@
+"""What the first page asks of its uploads: the answer and the pictures, why, and the sound in a form that plays."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import secrets
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from zhanr.app.analysis import Analysis
+from zhanr.app.engine import Job
+from zhanr.app.handlers import as_problem
+from zhanr.app.media import UPLOADS
+from zhanr.app.problems import Problem
+from zhanr.app.state import State
+from zhanr.app.uploads import Upload
+from zhanr.app.why import decode, why
+from zhanr.errors import ConfigError, LibraryError
+from zhanr.library import Song
+
+POLL_SECONDS = 0.15
+N_SIMILAR = 5
+
+
+def router(state: State) -> APIRouter:
+    """The routes, all below one upload's secret id."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get(UPLOADS + "/{number}/analysis")
+    async def analysis(number: str) -> Response:
+        """Events, each one line of JSON: how far it is, then the answer or the reason, then similar songs."""
+        upload = _upload(state, number)
+        job = state.engine.submit_analysis(upload.path, name=upload.name)
+        # event streams are what any compression in between passes on at once
+        return StreamingResponse(_events(state, job), media_type="text/event-stream")
+
+    @routes.get(UPLOADS + "/{number}/why")
+    async def explanation(number: str, genre: str) -> Response:
+        """What spoke for a genre, where and when."""
+        upload = _upload(state, number)
+        _check_explainable(state, genre)
+        how = partial(why, genre=genre, bounds=state.settings.bounds)
+        return JSONResponse(await state.engine.submit(upload.path, how, name=upload.name).result())
+
+    @routes.post(UPLOADS + "/{number}/sound")
+    async def sound(number: str) -> Response:
+        """The same sound as another upload that every browser plays: {"id"}."""
+        upload = _upload(state, number)
+        target = state.folder.path / secrets.token_hex(16)
+        how = partial(decode, target=target, bounds=state.settings.bounds)
+        size = await state.engine.submit(upload.path, how, name=upload.name).result()
+        return JSONResponse({"id": state.uploads.add(Upload(target, "sound.wav", size))}, 201)
+
+    return routes
+
+
+def _upload(state: State, number: str) -> Upload:
+    upload = state.uploads.get(number)
+    if upload is None:
+        raise Problem(404, "this upload is not there any more; please add the song again")
+    return upload
+
+
+def _check_explainable(state: State, genre: str) -> None:
+    if genre not in state.card.labels:
+        raise Problem(422, f"the model does not know the genre {genre!r}")
+    if state.card.features.kind == "mfcc":
+        raise Problem(422, "this model looks at no frequencies that could be pointed at")
+
+
+async def _events(state: State, job: Job[Analysis]) -> AsyncIterator[str]:
+    result = asyncio.ensure_future(job.result())
+    last: dict[str, Any] = {}
+    try:
+        while not result.done():
+            now = {"waiting": job.position} if job.waiting else {"progress": round(job.progress, 2)}
+            if now != last:
+                yield _event(now)
+            last = now
+            await asyncio.wait([result], timeout=POLL_SECONDS)
+        try:
+            found = result.result()
+        except Exception as error:
+            yield _event({"error": as_problem(error).detail})
+            return
+        yield _event({"song": _song(found)})
+        if similar := await _similar(state, found):
+            yield _event({"similar": similar})
+    finally:
+        if not result.done():  # the page has gone
+            result.cancel()
+            job.cancel()
+
+
+def _event(values: dict[str, Any]) -> str:
+    return f"data: {json.dumps(values, ensure_ascii=False)}\n\n"
+
+
+def _song(found: Analysis) -> dict[str, Any]:
+    return found.prediction.to_dict(timeline=True) | {
+        "codec": found.info.codec,
+        "sample_rate": found.info.sample_rate,
+        "column_seconds": found.column_seconds,
+        "n_bins": found.picture.shape[0],
+        "picture": base64.b64encode(found.picture.tobytes()).decode(),
+        "peaks": base64.b64encode(found.peaks.tobytes()).decode(),
+    }
+
+
+async def _similar(state: State, found: Analysis) -> list[dict[str, Any]]:
+    """Songs of the library that sound like it; none where there is no library, or one of another model."""
+    if not state.has_library:
+        return []
+    seed = Song(Path(found.prediction.path), content_hash=found.content_hash)
+    try:
+        hits = await state.similar(found.prediction.embedding, model_sha256=found.model_sha256, n=N_SIMILAR, seed=seed)
+    except (LibraryError, ConfigError):
+        return []
+    return [
+        {
+            "id": hit.song.id,
+            "title": hit.song.title or hit.song.path.stem,
+            "artist": hit.song.artist,
+            "genre": hit.song.answer,
+            "distance": round(hit.distance, 4),
+        }
+        for hit in hits
+    ]

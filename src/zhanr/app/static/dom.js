@@ -1,0 +1,52 @@
+// Small helpers: elements, numbers in words.
+
+/** el("p", {class: "x", onclick: f}, "text", child): an element; text is always text, never markup. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+/** An icon of 24 x 24 from the data of a path. */
+export function icon(path, { filled = true } = {}) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const shape = document.createElementNS(svg.namespaceURI, "path");
+  shape.setAttribute("d", path);
+  if (filled) shape.setAttribute("fill", "currentColor");
+  else for (const [k, v] of Object.entries({ fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-linecap": "round" })) shape.setAttribute(k, v);
+  svg.append(shape);
+  return svg;
+}
+
+/** 75.3 -> "1:15" */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds + 0.001));
+  const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** 0.9979 -> "99.8 %", never 100 % or 0 % of what isn't. */
+export function percent(p, digits = 0) {
+  const step = 10 ** -digits;
+  if (p < 1 && 100 * p > 100 - step / 2) return `> ${(100 - step).toFixed(digits)} %`;
+  if (p > 0 && 100 * p < step / 2) return `< ${step.toFixed(digits)} %`;
+  return `${(100 * p).toFixed(digits)} %`;
+}
+
+/** 7108 -> "7.1 kHz", 426 -> "430 Hz" */
+export const hertz = (f) => (f >= 1000 ? `${+(f / 1000).toFixed(1)} kHz` : `${Math.round(f / 10) * 10} Hz`);
+
+/** 12345678 -> "12 MB" */
+export const megabytes = (n) => (n < 1e6 ? `${Math.ceil(n / 1e3)} kB` : `${(n / 1e6).toFixed(n < 1e7 ? 1 : 0)} MB`);
+
+export const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

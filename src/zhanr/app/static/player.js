@@ -1,0 +1,124 @@
+// Playing a song: one audio element a card, one song at a time, and the keys.
+
+let active = null; // the player that was used last
+export const STEP = 5; // seconds that an arrow key moves
+
+export class Player extends EventTarget {
+  #audio = new Audio();
+  #fallback;
+  #frame = 0;
+  #wanted = false; // whether it should play once it can
+
+  /** Plays `url`, or where the browser doesn't know the format, the URL that `fallback()` promises. */
+  constructor(url, fallback, duration) {
+    super();
+    this.#fallback = fallback;
+    this.duration = duration;
+    this.#audio.preload = "auto";
+    this.#audio.addEventListener("error", () => this.#failed());
+    for (const name of ["play", "pause", "ended", "seeked"]) this.#audio.addEventListener(name, () => this.#changed());
+    this.#audio.addEventListener("timeupdate", () => this.#tell());
+    this.#audio.addEventListener("loadedmetadata", () => this.#measure());
+    this.#audio.src = url;
+  }
+
+  get playing() { return !this.#audio.paused; }
+  get time() { return Math.min(this.#audio.currentTime, this.duration); }
+  get element() { return this.#audio; }
+
+  toggle() {
+    active = this;
+    this.#wanted = !this.playing;
+    if (this.playing) this.#audio.pause();
+    else this.#audio.play().catch(() => {}); // a format that isn't known has its own event
+  }
+
+  pause() { this.#audio.pause(); }
+
+  seek(seconds) {
+    active = this;
+    this.#audio.currentTime = Math.max(0, Math.min(seconds, this.duration - 0.05));
+    this.#tell();
+  }
+
+  close() {
+    cancelAnimationFrame(this.#frame);
+    this.#audio.pause();
+    this.#audio.removeAttribute("src");
+    players.delete(this);
+    if (active === this) active = null;
+  }
+
+  /** What a key does to the player; true where it does something. */
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    const step = event.shiftKey ? 1 : STEP;
+    const actions = {
+      " ": () => this.toggle(),
+      ArrowLeft: () => this.seek(this.time - step),
+      ArrowRight: () => this.seek(this.time + step),
+      Home: () => this.seek(0),
+      End: () => this.seek(this.duration),
+    };
+    actions[event.key]?.();
+    return event.key in actions;
+  }
+
+  #measure() {
+    // a recording says nothing of its length until it has been read to its end
+    if (this.#audio.duration === Infinity) {
+      const back = () => { this.#audio.removeEventListener("durationchange", back); this.#audio.currentTime = 0; };
+      this.#audio.addEventListener("durationchange", back);
+      this.#audio.currentTime = 1e6;
+    }
+  }
+
+  async #failed() {
+    if (!this.#audio.getAttribute("src")) return;
+    const fallback = this.#fallback;
+    this.#fallback = null;
+    try {
+      this.#audio.src = await fallback();
+      if (this.#wanted) this.toggle();
+    } catch {
+      this.#cannot();
+    }
+  }
+
+  #cannot() { this.dispatchEvent(new Event("cannot")); }
+
+  #changed() {
+    if (this.playing) {
+      active = this;
+      for (const other of players) if (other !== this) other.pause();
+      this.#follow();
+    }
+    this.dispatchEvent(new Event("change"));
+    this.#tell();
+  }
+
+  #follow() {
+    cancelAnimationFrame(this.#frame);
+    if (!this.playing) return;
+    this.#tell();
+    this.#frame = requestAnimationFrame(() => this.#follow());
+  }
+
+  #tell() { this.dispatchEvent(new Event("time")); }
+
+  static make(...values) {
+    const player = new Player(...values);
+    players.add(player);
+    return player;
+  }
+}
+
+const players = new Set();
+
+// Where no control has the keys, they go to the song that was used last, or else to the first one.
+const CONTROLS = "a, button, input, select, textarea, summary, [contenteditable], [role=slider], [role=dialog]";
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.target.closest?.(CONTROLS) || ![" ", "ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  const player = active ?? players.values().next().value;
+  if (player?.key(event)) event.preventDefault();
+});
