@@ -23,7 +23,7 @@ from zhanr.models.backbone import Backbone
 def main() -> None:
     arguments = parse()
     data = dict(np.load(arguments.features, allow_pickle=False))
-    problem = Problem(data, Settings(arguments.tower_share, arguments.gamma, arguments.ridge))
+    problem = Problem(data, Settings(arguments.tower_share, arguments.gamma, arguments.ridge, arguments.cut))
     card = score(problem, seeds=range(arguments.seeds))
     print(json.dumps(card if arguments.out else card["oof"], indent=1))
     if arguments.out:
@@ -39,6 +39,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tower-share", type=float, default=Settings.tower_share)
     parser.add_argument("--gamma", type=float, default=Settings.gamma)
     parser.add_argument("--ridge", type=float, default=Settings.ridge)
+    parser.add_argument("--cut", type=float, default=Settings.cut, help="share of values held, on either side")
     return parser.parse_args()
 
 
@@ -51,7 +52,9 @@ def save(problem: Problem, tower: Path, card: dict[str, Any], folder: Path) -> N
     head = {
         "mean": problem.mean,
         "scale": problem.scale,
-        "centres": problem.centres,
+        "low": problem.low,
+        "high": problem.high,
+        "centres": problem.hold(problem.centres),
         "linear.weight": LOGIT_SCALE * weights.T,
         "linear.bias": LOGIT_SCALE * bias,
         "projection.weight": projection.T,

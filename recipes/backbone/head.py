@@ -23,15 +23,17 @@ GENRES = gtzan.GENRES
 CHANNELS = Tower.channels + ClassicFrames.channels
 LOGIT_SCALE = 8.0  # least-squares scores lie in about 0..1
 N_FOLDS = 5
+COPIES = ("shifted", "filtered", "filtered")  # augmented windows to fit on; the spoilt ones count twice
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Share of the tower in squared distances, width of the Gaussians, ridge."""
+    """Share of the tower in squared distances, width of the Gaussians, ridge, share of values held on either side."""
 
     tower_share: float = 0.7
     gamma: float = 0.35
     ridge: float = 0.4
+    cut: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Problem:
         self.settings = settings
         self.mean, self.scale = standardisation(data["whole"], settings)
         self.centres = self.standardise(data["whole"])
+        seen = np.concatenate([data["whole"], data["windows"].reshape(-1, data["whole"].shape[1])])
+        self.low, self.high = np.quantile(self.standardise(seen), [settings.cut, 1 - settings.cut], axis=0)
         self.middle = self.centres.mean(axis=0)
         self.axes = np.linalg.svd(self.centres - self.middle, full_matrices=False)[2][:EMBEDDING_SIZE].T
         self._take_rows(data)
@@ -67,7 +71,7 @@ class Problem:
         self.clip_frames = np.zeros(self.n)
         self.clip_frames[data["clip_row"]] = data["clip_frames"]
         self.other = self.standardise(data["other"])
-        copies = [self.rows(data[key], excerpts) for key in ("shifted", "filtered")]
+        copies = [self.rows(data[key], excerpts) for key in COPIES]
         self.training = [self.rows(data["whole"][:, None], excerpts), *copies, *self.clips.values()]
 
     @property
@@ -78,6 +82,18 @@ class Problem:
     def standardise(self, features: Array) -> Array:
         """Features in units whose squared distances are the exponents of the Gaussians."""
         return ((features - self.mean) * self.scale).astype(np.float32)
+
+    def hold(self, x: Array) -> Array:
+        """Standardised features within the middle of their range: what the Gaussians see.
+
+        An equaliser, a codec or another collection moves few features far; held, they can't decide (winsorising).
+        """
+        held: Array = np.clip(x, self.low, self.high).astype(np.float32)
+        return held
+
+    def likeness(self, x: Array, use: Array) -> Array:
+        """Likeness of features (m, d) to the excerpts `use`: (m, sum of use) in 0..1."""
+        return gaussian(self.hold(x), self.hold(self.centres[use]))
 
     def rows(self, features: Array, excerpts: Array) -> Rows:
         """Rows of one kind; together those of an excerpt weigh 1."""
@@ -96,14 +112,14 @@ class Problem:
 
     def fit(self, use: Array) -> Head:
         """Regularised least squares on one-hot genres."""
-        centres = self.centres[use]
+        n_centres = int(use.sum())
         targets = np.eye(len(GENRES))[self.y]
         bias = targets[use].mean(axis=0)
-        left = self.settings.ridge * gaussian(centres, centres) + 1e-4 * np.eye(len(centres))
-        right = np.zeros((len(centres), len(GENRES)))
+        left = self.settings.ridge * self.likeness(self.centres[use], use) + 1e-4 * np.eye(n_centres)
+        right = np.zeros((n_centres, len(GENRES)))
         for rows in self.training:
             mine = use[rows.excerpt]
-            kernel = gaussian(rows.x[mine], centres)
+            kernel = self.likeness(rows.x[mine], use)
             weighted = kernel.T * rows.weight[mine]
             left += weighted @ kernel
             right += weighted @ (targets[rows.excerpt[mine]] - bias)
@@ -112,7 +128,7 @@ class Problem:
     def log_probabilities(self, x: Array, use: Array, head: Head) -> Array:
         """What the head fitted on `use` says of features (m, d): (m, genres)."""
         weights, bias = head
-        return log_softmax(LOGIT_SCALE * (gaussian(x, self.centres[use]) @ weights + bias))
+        return log_softmax(LOGIT_SCALE * (self.likeness(x, use) @ weights + bias))
 
     def whiten(self, use: Array) -> tuple[Array, Array]:
         """Projection (d, 40) whose axes are white within the genres, and the genres' means there (genres, 40)."""

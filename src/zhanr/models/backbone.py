@@ -159,13 +159,16 @@ class RadialHead(nn.Module):
     """Radial-basis network: Gaussian likeness to stored centres, then one linear layer.
 
     statistics (n, features) -> logits (n, 10), embedding (n, 40). The statistics are standardised and their blocks
-    scaled so that squared distances are the exponents of the Gaussians. The embedding holds their principal axes,
-    whitened within the genres: cosine for likeness of two recordings, squared distance to the genres' means,
+    scaled so that squared distances are the exponents of the Gaussians, and each is held within the middle of what it
+    was in training, `low` to `high`, so that no few of them decide. The embedding holds the principal axes of all that
+    they are, whitened within the genres: cosine for likeness of two recordings, squared distance to the genres' means,
     `prototypes` (10, 40), for the unknown-music gate.
     """
 
     mean: Tensor
     scale: Tensor
+    low: Tensor
+    high: Tensor
     centres: Tensor
     prototypes: Tensor
 
@@ -173,6 +176,8 @@ class RadialHead(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
+        self.register_buffer("low", torch.full((n_features,), -1.0))
+        self.register_buffer("high", torch.ones(n_features))
         self.register_buffer("centres", torch.zeros(n_centres, n_features))
         self.register_buffer("prototypes", torch.zeros(N_GENRES, EMBEDDING_SIZE), persistent=False)
         self.linear = nn.Linear(n_centres, N_GENRES)
@@ -181,7 +186,8 @@ class RadialHead(nn.Module):
     def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Map (n, features) to logits (n, 10) and embedding (n, 40)."""
         standard = (features - self.mean) * self.scale
-        logits: Tensor = self.linear(torch.exp(-squared_distances(standard, self.centres)))
+        held = torch.minimum(torch.maximum(standard, self.low), self.high)
+        logits: Tensor = self.linear(torch.exp(-squared_distances(held, self.centres)))
         embedding: Tensor = self.projection(standard)
         return logits, embedding
 
