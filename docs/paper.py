@@ -92,7 +92,7 @@ def number(study: str, name: str, what: str, results: Path = RESULTS) -> str:
     share = {"mean": row.mean, "sd": row.sd}.get(what)
     if share is None:
         value = statistics.fmean(row.values(what))
-        return f"{100 * value:.1f} %" if what.endswith("_accuracy") else f"{value:,.6g}"
+        return f"{100 * value:.1f} %" if what.endswith("_accuracy") else f"{value:,.0f}"
     return f"{100 * share:.1f} %"
 
 
