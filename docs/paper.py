@@ -92,7 +92,7 @@ def number(study: str, name: str, what: str, results: Path = RESULTS) -> str:
     share = {"mean": row.mean, "sd": row.sd}.get(what)
     if share is None:
         value = statistics.fmean(row.values(what))
-        return f"{100 * value:.1f} %" if what.endswith("_accuracy") else f"{value:,.6g}"
+        return f"{100 * value:.1f} %" if what.endswith("_accuracy") else f"{value:,.0f}"
     return f"{100 * share:.1f} %"
 
 
@@ -115,7 +115,7 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         low, high = row.interval
         cells = (f"{100 * row.mean:.1f} %", f"{100 * row.sd:.1f} %", f"{100 * low:.1f} to {100 * high:.1f} %")
-        yield f"| {row.name} | {' | '.join(cells)} | {row.values('n')[0]:.0f} | {len(row.runs)} |"
+        yield f"| {row.name} | {' | '.join(cells)} | {statistics.fmean(row.values('n')):.0f} | {len(row.runs)} |"
 
 
 def looks(results: Path = RESULTS) -> str:
@@ -149,7 +149,7 @@ def filled(page: str, results: Path = RESULTS) -> str:
         if first == "looks":
             text = looks(results)
         elif first == "table":
-            text = table(rest[0], *rest[1:], results=results)
+            text = table(rest[0], rest[1] if len(rest) > 1 else "", results)
         else:
             text = number(first, rest[0], rest[1] if len(rest) > 1 else "mean", results)
         return f"<!--{match[1]}-->{text}<!--/-->"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from zhanr.models.base import pooled, pools_like, pools_until
 from zhanr.models.budget import SizedOptions, count_parameters, width_for
 from zhanr.models.crnn import CRNN, POOLS, STEPS
 from zhanr.models.fcn import FCN, FCN4Options, FCN5Options
+from zhanr.studies.material import Material
+from zhanr.studies.network import NETWORK, Shipped
 from zhanr.training.export import to_onnx_bytes
 
 CHOI = ("fcn4", "fcn5", "crnn")
@@ -182,3 +185,24 @@ def test_the_graph_says_what_torch_says_across_the_spread_of_real_weights() -> N
     with torch.inference_mode():
         expected = model.eval()(x)[0]
     np.testing.assert_allclose(session.run(["logits"], {"x": x.numpy()})[0], expected.numpy(), atol=2e-5)
+
+
+# ---- the study
+
+
+def test_the_study_compares_networks_of_equal_size(tmp_path: Path) -> None:
+    cases = NETWORK.cases(Material(tmp_path))
+    sizes = {(case.series, case.x) for case in cases}
+    assert len(sizes) == len(cases)
+    for series in ("paper's CNN", "FCN-4", "FCN-5", "CRNN"):
+        assert {x for name, x in sizes if name == series} == {1e5, 2.5e5, 5e5, 1e6}
+
+
+def test_the_shipped_model_is_shown_with_what_its_card_says(tmp_path: Path) -> None:
+    found = [Shipped("default", seed).run(tmp_path) for seed in (0, 1, 2)]
+    assert len({scores["song_accuracy"] for scores in found}) == 3
+    assert all(0.78 < scores["song_accuracy"] < 0.82 and scores["n"] == 639 for scores in found)
+    (case,) = (case for case in NETWORK.cases(Material(tmp_path)) if "default" in case.series)
+    assert case.x == found[0]["parameters"]
+    with pytest.raises(ConfigError, match="card of default has no accuracy out of fold with seed 7"):
+        Shipped("default", 7).run(tmp_path)

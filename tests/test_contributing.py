@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from zhanr.training.optim import OPTIMISERS
 from zhanr.training.run import train
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
-REGISTRIES = (KINDS, features.PICTURES, MODELS, OPTIMISERS)
+REGISTRIES: tuple[dict[str, Any], ...] = (KINDS, features.PICTURES, MODELS, OPTIMISERS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,7 +39,7 @@ def examples() -> Iterator[list[str]]:
     yield found
     for registry, entries in zip(REGISTRIES, before, strict=True):
         registry.clear()
-        registry.update(entries)  # type: ignore[arg-type]
+        registry.update(entries)
 
 
 def test_there_is_one_of_each(examples: list[str]) -> None:

@@ -12,6 +12,9 @@ import torch
 from torch import nn
 
 from zhanr.errors import ConfigError
+from zhanr.studies import optimisers as study
+from zhanr.studies.material import Material
+from zhanr.studies.study import Case, Scores
 from zhanr.training import checkpoint
 from zhanr.training.config import OptimizerConfig
 from zhanr.training.landscapes import LANDSCAPES, Journey, journey, walk
@@ -40,7 +43,7 @@ def train(model: nn.Module, optimizer: torch.optim.Optimizer, first: int, last: 
         generator = torch.Generator().manual_seed(step)
         x, y = torch.randn(8, 3, 8, generator=generator), torch.randint(3, (8,), generator=generator)
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(x), y).backward()
+        nn.functional.cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 
@@ -65,7 +68,7 @@ def test_its_first_steps_are_those_of_the_formula() -> None:
     mean, expected = np.zeros(2), np.array([2.0, -3.0])
     for _ in range(4):
         optimizer.zero_grad()
-        (w**2).sum().backward()
+        (w**2).sum().backward()  # type: ignore[no-untyped-call]
         g = 2 * expected
         mean = 0.9 * mean + 0.1 * g**2
         expected = expected - 0.1 * g / np.sqrt(mean)
@@ -93,7 +96,7 @@ def test_it_resumes_from_a_checkpoint_to_the_last_bit(tmp_path: Path) -> None:
 def test_it_leaves_alone_what_has_no_gradient_and_takes_no_closure() -> None:
     still, moved = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
     optimizer = OPTIMISERS["rmsprop_paper"].create([still, moved], lr=0.1)
-    moved.sum().backward()
+    moved.sum().backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     assert still.tolist() == [1, 1]
     assert moved.tolist() != [1, 1]
@@ -156,3 +159,41 @@ def test_arriving_is_the_first_step_there(journeys: dict[str, dict[str, Journey]
     assert found.arrived is not None
     assert landscape.height(*found.path[found.arrived]) < 0.01 <= landscape.height(*found.path[found.arrived - 1])
     assert journeys["valley"]["sgd"].arrived is None
+
+
+# ---- the study
+
+
+def test_the_study_tries_every_optimiser_at_several_rates(tmp_path: Path) -> None:
+    cases = study.OPTIMISERS.cases(Material(tmp_path))
+    assert set(study.TRIED) == ISSUE
+    for name, (title, rates, _) in study.TRIED.items():
+        assert [case.x for case in cases if case.series == title] == list(rates)
+        make_optimizer(network(), OptimizerConfig(name, **{"lr": rates[0]} | study.TRIED[name][2]))
+    quick = study.OPTIMISERS.cases(Material(tmp_path, quick=True))
+    assert {case.series for case in quick} == {case.series for case in cases}
+
+
+def measured(*rows: tuple[str, float, float]) -> list[tuple[Case, Scores]]:
+    task: Any = None  # none of these is run
+    return [(Case(f"rate {x:g}", task, x=x, series=name), {"song_accuracy": y}) for name, x, y in rows]
+
+
+def test_the_best_rate_is_the_one_with_the_best_mean() -> None:
+    rows = measured(("A", 0.1, 0.4), ("A", 0.1, 0.6), ("A", 1, 0.7), ("A", 1, 0.1), ("B", 1, 0.55))
+    assert list(study.best_rates(rows))[2:] == ["| B | 1 | 55.0 % | 55.0 |", "| A | 0.1 | 50.0 % | 40.0, 60.0 |"]
+
+
+def test_the_page_shows_both_landscapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    for function in ("animate", "trajectories"):
+        monkeypatch.setattr(
+            study, function, lambda _height, paths, path, **_: drawn.append(f"{path.name} {len(paths)}")
+        )
+    (text,) = study.extra(measured(("Adam", 0.1, 0.5)), tmp_path)
+    names = set(drawn)
+    assert names == {f"optimisers-{name}{end}" for name in LANDSCAPES for end in (".gif", ".png")}
+    assert all(f"({name})" in text for name in names)
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in tables} == {4, 5}  # no cell holds a bar of its own
+    assert text.count("| SGD |") == 2

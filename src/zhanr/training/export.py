@@ -47,7 +47,7 @@ def to_onnx_bytes(
         # the widths of a padding are written as a little sum, which it can't work out beforehand
         warnings.filterwarnings("ignore", message="Constant folding", category=UserWarning)
         # of recurrent layers: their checks of shapes, and that n may be fixed, which the tests show it isn't
-        torch.jit.TracerWarning.ignore_lib_warnings()
+        warnings.filterwarnings("ignore", message="Converting a tensor", module=r"torch\.nn\.modules\.rnn")
         warnings.filterwarnings("ignore", message="Exporting a model to ONNX with a batch_size", category=UserWarning)
         torch.onnx.export(
             copy.deepcopy(model).cpu().eval(),

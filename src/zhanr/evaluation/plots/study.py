@@ -128,13 +128,16 @@ class _Rows:
         self.labels = {p.name: _wrapped(p.name, 34) for p in points}
         self.middle: dict[str, float] = {}
         self.tall = 0.0
+        self.between: list[float] = []
         free: dict[str, float] = {}
         for name, label in self.labels.items():
             cases = sum(p.name == name for p in points)
             needed = max(cases, 0.62 * (label.count("\n") + 1))  # a name of three lines takes almost two rows
             self.middle[name] = self.tall + (needed - 1) / 2
             free[name] = self.tall + (needed - cases) / 2
-            self.tall += needed + (0.35 if cases > 1 else 0.0)
+            gap = 0.35 if len(points) > len(self.labels) else 0.0
+            self.tall += needed + gap
+            self.between.append(self.tall - (1 + gap) / 2)
         self.places = []
         for p in points:
             self.places.append(free[p.name])
@@ -143,6 +146,8 @@ class _Rows:
     def draw(self, ax: Axes, colours: Mapping[str, str], theme: Theme) -> None:
         for p, y in zip(self.points, self.places, strict=True):
             _row(ax, p, y, colours[p.series], theme)
+        if len(self.points) > len(self.labels):
+            ax.hlines(self.between[:-1], 0, 1, transform=ax.get_yaxis_transform(), color=theme.grid, linewidth=0.8)
         ax.set_yticks(list(self.middle.values()), list(self.labels.values()))
         ax.set_ylim(self.tall - 0.4, -0.6)
         ax.grid(axis="y", visible=False)
