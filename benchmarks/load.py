@@ -65,7 +65,8 @@ class Load:
         self.statuses: Counter[str] = Counter()
         self.seconds: list[float] = []
         self.wrong = 0
-        self.memory: list[tuple[float, int, int]] = []
+        self.memory: list[tuple[int, int]] = []
+        self.processor = (0.0, 0.0)
         self.wall = 0.0
         self._lock = threading.Lock()
         self._end = 0.0
@@ -78,15 +79,17 @@ class Load:
     def run(self, clients: int, seconds: float, pid: int) -> None:
         """Let them post until the time is over; the songs that are on their way then are waited for."""
         self._post(next(iter(self.songs)))  # the first one waits for the process to start
-        begin = time.monotonic()
+        begin, before = time.monotonic(), processor_of(pid)
         self._end = begin + seconds
         threads = [threading.Thread(target=self._client, args=(number,)) for number in range(clients)]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            self.memory.append((time.monotonic() - begin, *memory_of(pid)))
+            self.memory.append(memory_of(pid))
             time.sleep(min(5.0, max(0.5, seconds / 24)))
         self.wall = time.monotonic() - begin
+        after = processor_of(pid)
+        self.processor = (after[0] - before[0], after[1] - before[1])
 
     def _client(self, number: int) -> None:
         names = list(self.songs)
@@ -118,11 +121,13 @@ class Load:
         """Print it as Markdown."""
         ordered = sorted(self.seconds)
         print("| | |\n|---|---|")
-        print(f"| answers by status | {', '.join(f'{n} of {s}' for s, n in sorted(self.statuses.items()))} |")
+        print(f"| answers by status | {', '.join(f'{s}: {n:,}' for s, n in sorted(self.statuses.items()))} |")
         print(f"| different from `zhanr classify --json` | {self.wrong} |")
         print(f"| songs a second | {len(ordered) / self.wall:.1f} |")
         print(f"| seconds to an answer | median {ordered[len(ordered) // 2]:.1f}, longest {ordered[-1]:.1f} |")
-        for what, column in (("the server", 1), ("its listening processes", 2)):
+        server, listening = (1000 * spent / len(ordered) for spent in self.processor)
+        print(f"| processor time a song | {listening:.0f} ms to listen, {server:.0f} ms in the server |")
+        for what, column in (("the server", 0), ("its listening processes", 1)):
             values = [row[column] / 1e6 for row in self.memory]
             third = max(1, len(values) // 3)
             print(
@@ -134,8 +139,22 @@ class Load:
 
 def memory_of(pid: int) -> tuple[int, int]:
     """Bytes that a process and all of its children hold in memory (Linux)."""
-    children = {int(word) for file in Path(f"/proc/{pid}/task").glob("*/children") for word in file.read_text().split()}
-    return _resident(pid), sum(map(_resident, children))
+    return _resident(pid), sum(map(_resident, _children(pid)))
+
+
+def processor_of(pid: int) -> tuple[float, float]:
+    """Seconds of processor time that a process and all of its children have had."""
+    return _spent(pid), sum(map(_spent, _children(pid)))
+
+
+def _children(pid: int) -> set[int]:
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(word) for file in files for word in file.read_text().split()}
+
+
+def _spent(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(pid: int) -> int:

@@ -29,7 +29,7 @@ from zhanr.app.folder import TemporaryFolder
 from zhanr.app.security import BODY_LIMIT, Guard
 from zhanr.app.settings import Settings
 from zhanr.cli import app as command_line
-from zhanr.errors import FileError
+from zhanr.errors import ConfigError, FileError
 
 OPEN = Settings(port=8080)
 OTHERS = Settings(host="0.0.0.0", port=8080, token="a secret")
@@ -300,6 +300,14 @@ def test_a_port_in_use_is_said_in_plain_words() -> None:
         )
     assert done.returncode == 1
     assert done.stderr == f"zhanr: another program is using 127.0.0.1:{port} already; choose another --port\n"
+
+
+def test_a_window_of_its_own_wants_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "webview", None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    done = CliRunner().invoke(command_line, ["app", "--desktop"])
+    assert isinstance(done.exception, ConfigError)
+    assert "zhanr[desktop]" in str(done.exception)
 
 
 @pytest.fixture

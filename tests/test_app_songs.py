@@ -84,7 +84,7 @@ def test_similar_songs_are_the_nearest_first(client: httpx.Client) -> None:
     assert similar[0]["title"] == "1"
     assert len(similar) == 3
     assert [s["distance"] for s in similar] == sorted(s["distance"] for s in similar)
-    assert set(similar[0]) == {"id", "title", "artist", "genre", "distance"}
+    assert set(similar[0]) == {"id", "title", "artist", "file", "genre", "distance"}
 
 
 def test_a_bad_file_is_an_event_that_says_why(client: httpx.Client) -> None:

@@ -26,9 +26,9 @@ ENDLESS = 1 << 40
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server that takes 3 MB and ten minutes, and waits a second for a client that has stopped."""
+    """A server that takes 3 MB and ten minutes, and waits two seconds for a client that has stopped."""
     model = tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
-    with live(Settings(model=str(model), max_bytes=LIMIT, max_seconds=60 * MINUTES, stall_seconds=1)) as running:
+    with live(Settings(model=str(model), max_bytes=LIMIT, max_seconds=60 * MINUTES, stall_seconds=2)) as running:
         yield running
 
 

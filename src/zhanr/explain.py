@@ -28,7 +28,7 @@ from zhanr.frontend import Segment, segments
 
 N_BANDS = 8
 MOMENT_SECONDS = 1.0
-MAX_MOMENTS = 120
+MAX_MOMENTS = 60
 """A long song gets longer moments, not more of them: every one costs `N_BANDS` runs of the model."""
 MAX_SECONDS = 600.0
 _BATCH = 32

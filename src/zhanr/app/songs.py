@@ -128,6 +128,7 @@ async def _similar(state: State, found: Analysis) -> list[dict[str, Any]]:
             "id": hit.song.id,
             "title": hit.song.title or hit.song.path.stem,
             "artist": hit.song.artist,
+            "file": hit.song.path.name,
             "genre": hit.song.answer,
             "distance": round(hit.distance, 4),
         }

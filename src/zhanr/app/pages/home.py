@@ -59,7 +59,9 @@ _PAGE = """<div id="home" data-settings="{settings}">
   <p class="note">mp3, m4a, flac, ogg, wav and nearly everything else. Songs stay on {where},
   and are deleted when you close them.</p>
 </section>
-<div id="songs" role="feed" aria-label="Your songs"></div>
-<div id="live" class="z-hidden" role="status" aria-live="polite"></div>
+<section id="songs" aria-label="Your songs"></section>
+<p class="keys"><kbd>Space</kbd> plays and pauses, <kbd>←</kbd> <kbd>→</kbd> move by five seconds, with
+<kbd>Shift</kbd> by one</p>
+<div id="live" class="z-hidden" role="status" aria-live="polite" aria-atomic="false"></div>
 <div id="drop" aria-hidden="true"><p>Drop to hear the genre</p></div>
 </div>"""

@@ -213,7 +213,7 @@ export class SongCard {
     const { colours } = this.#settings;
     this.#similar.hidden = false;
     this.#similar.append(el("h3", {}, "Similar songs in your library"), el("ul", {}, ...songs.map((song) => {
-      const name = [song.artist, song.title].filter(Boolean).join(" – ");
+      const name = [...new Set([song.artist, song.title])].filter(Boolean).join(" – ");
       const button = el("button", { type: "button", class: "play small", "aria-label": `Play ${name}` }, icon(PLAY));
       let player = null;
       button.addEventListener("click", () => {
@@ -221,7 +221,7 @@ export class SongCard {
         player.toggle();
       });
       return el("li", { style: `--colour: ${colours[song.genre] ?? "var(--muted)"}` }, button,
-        el("span", { class: "title" }, name), song.genre ? el("span", { class: "chip" }, song.genre) : null);
+        el("span", { class: "title" }, name, el("small", {}, song.file)), song.genre ? el("span", { class: "chip" }, song.genre) : null);
     })));
   }
 

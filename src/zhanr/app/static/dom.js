@@ -33,10 +33,10 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** 0.9979 -> "99.8 %", never 100 % or 0 % of what isn't. */
+/** 0.9979 -> "> 99 %", or with one digit "99.8 %"; no answer is certain. */
 export function percent(p, digits = 0) {
   const step = 10 ** -digits;
-  if (p < 1 && 100 * p > 100 - step / 2) return `> ${(100 - step).toFixed(digits)} %`;
+  if (100 * p > 100 - step / 2) return `> ${(100 - step).toFixed(digits)} %`;
   if (p > 0 && 100 * p < step / 2) return `< ${step.toFixed(digits)} %`;
   return `${(100 * p).toFixed(digits)} %`;
 }
@@ -49,4 +49,5 @@ export const megabytes = (n) => (n < 1e6 ? `${Math.ceil(n / 1e3)} kB` : `${(n / 
 
 export const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
+/** Whether the person wants nothing to move by itself. */
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -73,26 +73,38 @@ export function spectrogram(canvas, drawn, span) {
   context.drawImage(drawn, 0, 0, drawn.width * span, drawn.height, 0, 0, width, height);
 }
 
-/** What each moment sounds like: a tinted block with its genre where the word fits. */
+/** What each moment sounds like: a tinted block, its line as long as it is sure, and its genre where the word fits. */
 export function timeline(canvas, moments, duration, colours, ink) {
   const { context, width, height } = prepare(canvas);
-  context.textBaseline = "middle";
-  moments.forEach((moment, i) => {
+  const blocks = moments.map((moment, i) => {
+    const next = moments[i + 1]?.start ?? Infinity; // windows may overlap
     const x = (moment.start / duration) * width;
-    const end = i + 1 < moments.length && moments[i + 1].start < moment.end ? moments[i + 1].start : moment.end;
-    const w = (Math.min(end, duration) / duration) * width - x - 2;
-    const p = moment.probabilities[moment.genre];
-    context.fillStyle = colours[moment.genre];
+    return { genre: moment.genre, p: moment.probabilities[moment.genre], x, w: (Math.min(moment.end, next, duration) / duration) * width - x - 2 };
+  });
+  for (const { genre, p, x, w } of blocks) {
+    context.fillStyle = colours[genre];
     context.globalAlpha = 0.1 + 0.25 * p;
     context.beginPath(); context.roundRect(x, 0, Math.max(1, w), height, 5); context.fill();
     context.globalAlpha = 1;
     context.beginPath(); context.roundRect(x, height - 4, Math.max(1, w * p), 4, 2); context.fill();
-    context.fillStyle = ink;
-    const words = [`${moment.genre}  ${percent(p)}`, moment.genre];
-    context.font = `600 13px ${font(canvas)}`;
-    const word = words.find((text) => context.measureText(text).width < w - 14);
-    if (word) context.fillText(word, x + 8, (height - 3) / 2);
-  });
+  }
+  context.font = `600 13px ${font(canvas)}`;
+  context.fillStyle = ink;
+  context.textBaseline = "middle";
+  const fits = (text, w) => context.measureText(text).width < w - 14;
+  const write = (text, x) => context.fillText(text, x + 8, (height - 3) / 2);
+  if (blocks.every(({ genre, p, w }) => fits(`${genre}  ${percent(p)}`, w))) for (const { genre, p, x } of blocks) write(`${genre}  ${percent(p)}`, x);
+  else for (const { genre, x, end } of stretches(blocks)) if (fits(genre, end - x)) write(genre, x);
+}
+
+/** Neighbours of the same genre as one. */
+function stretches(blocks) {
+  const found = [];
+  for (const { genre, x, w } of blocks) {
+    if (found.at(-1)?.genre === genre) found.at(-1).end = x + w;
+    else found.push({ genre, x, end: x + w });
+  }
+  return found;
 }
 
 /** Times below, at round numbers of seconds and not too close. */
@@ -149,7 +161,7 @@ export function saliency(canvas, reasons, duration, edges) {
   reasons.weights.forEach((band, b) => band.forEach((weight, m) => {
     const column = Math.min(n - 1, Math.floor((reasons.moments[m][0] + reasons.moments[m][1]) / 2 / step));
     const [r, g, blue] = rgb(weight > 0 ? FOR : AGAINST);
-    small.fillStyle = `rgb(${r} ${g} ${blue} / ${0.85 * Math.pow(Math.abs(weight) / most, 1.3)})`;
+    small.fillStyle = `rgb(${r} ${g} ${blue} / ${(weight > 0 ? 0.95 : 0.7) * (Math.abs(weight) / most)})`;
     small.fillRect(column, nBands - 1 - b, 1, 1);
   }));
   context.imageSmoothingQuality = "high";

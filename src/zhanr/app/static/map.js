@@ -133,7 +133,8 @@ class MapPage extends HTMLElement {
     context.globalAlpha = this.n > 4000 ? 0.7 : 0.85;
     for (let genre = 0; genre < this.genres.length; genre++) {
       if (this.hiddenGenres.has(genre)) continue;
-      context.fillStyle = this.colours[genre];
+      context.fillStyle = context.strokeStyle = this.colours[genre];
+      context.lineWidth = Math.max(1, size / 5);
       context.beginPath();
       for (let i = 0; i < this.n; i++) {
         if (this.genre[i] !== genre) continue;
@@ -142,7 +143,8 @@ class MapPage extends HTMLElement {
         context.moveTo(x + size / 2, y);
         context.arc(x, y, size / 2, 0, 7);
       }
-      context.fill();
+      if (this.genres[genre] === null) context.stroke(); // not sure: a ring
+      else context.fill();
     }
     context.globalAlpha = 1;
     for (const [i, line] of [[this.chosen, 3], [this.hover, 2]]) {
@@ -161,7 +163,7 @@ class MapPage extends HTMLElement {
     for (const genre of this.genre) counts[genre]++;
     const order = this.genres.map((_, i) => i).sort((a, b) => counts[b] - counts[a]);
     this.legend.replaceChildren(...order.map((i) => el("li", {}, el("button", {
-      type: "button", "aria-pressed": !this.hiddenGenres.has(i), style: `--genre: ${this.colours[i]}`,
+      type: "button", class: this.genres[i] === null ? "ring" : "", "aria-pressed": !this.hiddenGenres.has(i), style: `--genre: ${this.colours[i]}`,
       onclick: (event) => {
         if (!this.hiddenGenres.delete(i)) this.hiddenGenres.add(i);
         event.currentTarget.setAttribute("aria-pressed", !this.hiddenGenres.has(i));
@@ -204,6 +206,7 @@ class MapPage extends HTMLElement {
 
   #look(change) {
     Object.assign(this.view, change);
+    this.canvas.style.touchAction = this.view.zoom > 1 ? "none" : "pan-y"; // a finger still scrolls the page
     this.view.x = Math.max(0, Math.min(1, this.view.x));
     this.view.y = Math.max(0, Math.min(1, this.view.y));
     this.#draw();

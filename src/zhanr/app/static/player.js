@@ -1,5 +1,7 @@
 // Playing a song: one audio element a card, one song at a time, and the keys.
 
+import { calm } from "./dom.js";
+
 let active = null; // the player that was used last
 export const STEP = 5; // seconds that an arrow key moves
 
@@ -99,7 +101,7 @@ export class Player extends EventTarget {
 
   #follow() {
     cancelAnimationFrame(this.#frame);
-    if (!this.playing) return;
+    if (!this.playing || calm()) return; // the audio element itself tells the time now and then
     this.#tell();
     this.#frame = requestAnimationFrame(() => this.#follow());
   }

@@ -80,6 +80,7 @@ export class Plot {
   #hover(time) {
     const genre = this.#moment(time)?.genre;
     this.#readout.textContent = genre ? `${clock(time)}  ${genre}` : clock(time);
+    this.node.classList.add("pointed");
     this.node.style.setProperty("--hover", time / this.#song.duration);
   }
 

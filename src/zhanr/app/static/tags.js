@@ -104,7 +104,7 @@ class TagsPage extends HTMLElement {
 
   #change(row, index) {
     if (row.write === null) return "";
-    const input = el("input", { class: "g-genre", "aria-label": `New genre of ${row.path}`, "data-key": `g${row.id}`, value: row.new, maxlength: 1000, disabled: !this.#editable, list: "g-genres", autocomplete: "off" });
+    const input = el("input", { class: "g-genre", "aria-label": `New genre of ${row.path}`, "data-key": `g${row.id}`, value: row.new, maxlength: 1000, disabled: !this.#editable, autocomplete: "off" });
     input.addEventListener("change", () => this.#edit(row, index, { genre: input.value }, input));
     input.addEventListener("keydown", (event) => { if (event.key === "Enter") input.blur(); });
     return el("div", { class: "g-change" }, el("span", { class: "g-old" }, row.old || "none"), el("span", { "aria-hidden": "true" }, "→"), input);
