@@ -16,7 +16,7 @@ from browser.conftest import DEMO, PATIENCE, NewPage, serving
 from zhanr.library import Library, Song
 from zhanr.library.tags.formats import read_genres
 
-N_MANY = 10_000
+N_MANY = 5_000
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 HOSTILE = "<img src=x onerror=\"document.title='broken in'\"><b>bold & loud.wav"
