@@ -308,7 +308,7 @@ def test_on_a_phone_nothing_is_cut_off_or_pale_in_light_or_dark(open_page: NewPa
     page = open_page(path, viewport={"width": 375, "height": 720})
     page.wait_for_selector(".t-row, .r-card h2, .g-form, [data-ready=true] canvas")
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme)
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
         assert page.evaluate(FITS)
         assert page.evaluate(CONTRAST) == []

@@ -24,7 +24,7 @@ class TagsPage extends HTMLElement {
       fetchRows: (start, count) => get(`/tags/jobs/${this.job}/rows`, { part: this.part, start, count }),
       act: () => {},
       rowHeight: 60,
-      rowClass: (row) => (["refused", "failed"].includes(row.status) ? "l-failed" : row.write ? "" : "l-left"),
+      rowClass: (row) => (row.write === null ? "g-problem" : row.write ? "" : "l-left"),
     });
     this.error = el("p", { class: "l-error", role: "alert" });
     this.live = liveLine("l-status");
