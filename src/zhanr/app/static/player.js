@@ -3,7 +3,7 @@
 import { calm } from "./dom.js";
 
 let active = null; // the player that was used last
-export const STEP = 5; // seconds that an arrow key moves
+const STEP = 5; // seconds that an arrow key moves
 
 export class Player extends EventTarget {
   #audio = new Audio();
@@ -25,7 +25,6 @@ export class Player extends EventTarget {
 
   get playing() { return !this.#audio.paused; }
   get time() { return Math.min(this.#audio.currentTime, this.duration); }
-  get element() { return this.#audio; }
 
   toggle() {
     active = this;
