@@ -121,7 +121,7 @@ class Load:
         """Print it as Markdown."""
         ordered = sorted(self.seconds)
         print("| | |\n|---|---|")
-        print(f"| answers by status | {', '.join(f'{s}: {n:,}' for s, n in sorted(self.statuses.items()))} |")
+        print(f"| answers, by status | {', '.join(f'{s}: {n:,} times' for s, n in sorted(self.statuses.items()))} |")
         print(f"| different from `zhanr classify --json` | {self.wrong} |")
         print(f"| songs a second | {len(ordered) / self.wall:.1f} |")
         print(f"| seconds to an answer | median {ordered[len(ordered) // 2]:.1f}, longest {ordered[-1]:.1f} |")

@@ -16,7 +16,7 @@ from zhanr.app.problems import Problem
 from zhanr.app.tagging import Job, begin, runs
 from zhanr.library import Library, Song
 from zhanr.library.tags.formats import read_genres
-from zhanr.library.tags.journal import find
+from zhanr.library.tags.journal import Journal, find, new_path
 from zhanr.library.tags.plan import read_plan
 from zhanr.library.tags.policy import Policy
 from zhanr.library.tags.undo import undo
@@ -106,9 +106,9 @@ def test_rows_can_be_left_out_and_edited_and_then_want_another_trial(music: list
 def test_what_cannot_be_written_is_refused_at_once(music: list[Path]) -> None:
     del music
     job = planned()
-    for change in ({"genre": ""}, {"genre": " ; "}, {"genre": "a\x00b"}):
+    for genre in ("", " ; ", "a\x00b"):
         with pytest.raises(Problem) as error:
-            job.edit(0, **change)
+            job.edit(0, genre=genre)
         assert error.value.status == 422
     with pytest.raises(Problem, match="no such row"):
         job.edit(17, write=True)
@@ -147,7 +147,7 @@ def test_only_one_job_writes_at_a_time(music: list[Path]) -> None:
     begin(first, "writing", slow)
     for stage in ("writing", "undoing"):
         with pytest.raises(Problem, match="another run is writing"):
-            begin(second, stage, ended.set)  # type: ignore[arg-type]
+            begin(second, stage, ended.set)
     assert (second.stage, ended.is_set()) == ("tried", False)
     go_on.set()
     join()
@@ -162,8 +162,8 @@ def test_nothing_is_written_while_a_command_line_writes(music: list[Path]) -> No
     job = planned()
     job.carry_out(write=False)
     before = [path.read_bytes() for path in music]
-    journal = tagging.new_path(Path("other.csv"))
-    with tagging.Journal.create(journal, None, ()):
+    journal = new_path(Path("other.csv"))
+    with Journal.create(journal, None, ()):
         job.carry_out(write=True)
         assert (job.stage, job.error) == (
             "failed",

@@ -207,5 +207,4 @@ def _log_odds(logits: NDArray[Any], column: int) -> NDArray[np.float64]:
 
 
 def _seconds(segment: Segment, width: int, step: float) -> NDArray[np.float64]:
-    edges = segment.start + moment_edges(segment.picture.shape[1], width) * np.float64(step)
-    return edges
+    return segment.start + moment_edges(segment.picture.shape[1], width) * np.float64(step)

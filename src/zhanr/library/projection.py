@@ -59,7 +59,7 @@ def principal(embeddings: NDArray[Any]) -> Floats:
 def project(embeddings: NDArray[Any], *, steps: int = STEPS, progress: Progress | None = None) -> Floats:
     """Points (n, 2), each coordinate from 0 to 1, for embeddings (n, d). `progress` hears how much is done, 0 to 1.
 
-    Directions count and lengths don't, as in `similar`. Fewer than `FEW` songs lie where their principal components are.
+    Directions count and lengths don't, as in `similar`. Fewer than `FEW` songs lie at their principal components.
     """
     points = principal(embeddings)
     if len(points) >= FEW:

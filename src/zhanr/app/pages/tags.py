@@ -18,6 +18,7 @@ from zhanr.app.tagging import BUSY, Job, Part, Stage, begin, runs
 from zhanr.library.tags.policy import Mode, Policy
 
 ASSETS = ("library.css", "tags.js")
+MOST_AT_ONCE = 4
 
 
 class Rules(BaseModel):
@@ -44,7 +45,7 @@ class Run(BaseModel):
 
 def register(state: State) -> None:
     """Add the page, and what it fetches."""
-    jobs: Recent[Job] = Recent(32)
+    jobs: Recent[Job] = Recent(8)
     routes = new_router()
 
     def stop_all() -> None:
@@ -72,6 +73,8 @@ def register(state: State) -> None:
     async def make(rules: Rules) -> Response:
         """Begin a plan; its key."""
         total = await state.with_library(lambda library: library.count(rules.where))
+        if sum(job.stage in BUSY for job in jobs.values()) >= MOST_AT_ONCE:
+            raise Problem(429, "there is much at work already; please wait until some of it is done", kind="busy")
         policy = Policy(mode=rules.mode, threshold=rules.threshold)
         job = Job()
         begin(job, "planning", lambda: job.make(state.settings.library, policy, rules.where, total))

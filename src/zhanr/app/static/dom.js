@@ -36,7 +36,7 @@ export function clock(seconds) {
 /** 0.9979 -> "> 99 %", or with one digit "99.8 %"; no answer is certain. */
 export function percent(p, digits = 0) {
   const step = 10 ** -digits;
-  if (100 * p > 100 - step / 2) return `> ${(100 - step).toFixed(digits)} %`;
+  if (100 * p >= 100 - step / 2) return `> ${(100 - step).toFixed(digits)} %`;
   if (p > 0 && 100 * p < step / 2) return `< ${step.toFixed(digits)} %`;
   return `${(100 * p).toFixed(digits)} %`;
 }

@@ -3,7 +3,7 @@
 import { calm } from "./dom.js";
 
 let active = null; // the player that was used last
-export const STEP = 5; // seconds that an arrow key moves
+const STEP = 5; // seconds that an arrow key moves
 
 export class Player extends EventTarget {
   #audio = new Audio();
@@ -16,17 +16,15 @@ export class Player extends EventTarget {
     super();
     this.#fallback = fallback;
     this.duration = duration;
-    this.#audio.preload = "auto";
+    this.#audio.preload = "none"; // fifty songs at once: nothing is decoded before it is wanted
     this.#audio.addEventListener("error", () => this.#failed());
     for (const name of ["play", "pause", "ended", "seeked"]) this.#audio.addEventListener(name, () => this.#changed());
     this.#audio.addEventListener("timeupdate", () => this.#tell());
-    this.#audio.addEventListener("loadedmetadata", () => this.#measure());
     this.#audio.src = url;
   }
 
   get playing() { return !this.#audio.paused; }
   get time() { return Math.min(this.#audio.currentTime, this.duration); }
-  get element() { return this.#audio; }
 
   toggle() {
     active = this;
@@ -66,21 +64,15 @@ export class Player extends EventTarget {
     return event.key in actions;
   }
 
-  #measure() {
-    // a recording says nothing of its length until it has been read to its end
-    if (this.#audio.duration === Infinity) {
-      const back = () => { this.#audio.removeEventListener("durationchange", back); this.#audio.currentTime = 0; };
-      this.#audio.addEventListener("durationchange", back);
-      this.#audio.currentTime = 1e6;
-    }
-  }
-
   async #failed() {
     if (!this.#audio.getAttribute("src")) return;
     const fallback = this.#fallback;
     this.#fallback = null;
     try {
-      this.#audio.src = await fallback();
+      const url = await fallback(), { time } = this;
+      if (!players.has(this)) return; // closed meanwhile
+      this.#audio.src = url;
+      this.#audio.currentTime = time;
       if (this.#wanted) this.toggle();
     } catch {
       this.#cannot();

@@ -4,7 +4,7 @@ import { clock, el } from "./dom.js";
 import * as draw from "./draw.js";
 
 export class Plot {
-  #song; #player; #look; #reasons = null; #readout; #canvases = {};
+  #song; #player; #look; #reasons = null; #near = false; #stale = true; #readout; #canvases = {};
 
   /** `look` is {colour, colours, hertz}. */
   constructor(song, player, look, name) {
@@ -34,6 +34,7 @@ export class Plot {
 
   draw() {
     if (!this.node.clientWidth) return;
+    this.#stale = false;
     const { duration, timeline, picture, peaks, n_bins: nBins, column_seconds: step } = this.#song;
     const { colour, colours, hertz } = this.#look;
     const style = getComputedStyle(this.node), ink = style.getPropertyValue("--ink"), muted = style.getPropertyValue("--muted");
@@ -51,6 +52,7 @@ export class Plot {
 
   close() {
     this.sizes.disconnect();
+    this.views.disconnect();
     removeEventListener("themechange", this.redraw);
   }
 
@@ -71,9 +73,15 @@ export class Plot {
     });
     node.addEventListener("keydown", (event) => this.#player.key(event) && event.preventDefault());
     this.#player.addEventListener("time", () => this.#tell());
-    this.redraw = () => this.draw();
+    this.redraw = () => { this.#stale = true; if (this.#near) this.draw(); };
     this.sizes = new ResizeObserver(this.redraw);
     this.sizes.observe(node);
+    // fifty songs at once: only what can be seen is drawn
+    this.views = new IntersectionObserver((entries) => {
+      this.#near = entries.at(-1).isIntersecting;
+      if (this.#near && this.#stale) this.draw();
+    }, { rootMargin: "50%" });
+    this.views.observe(node);
     addEventListener("themechange", this.redraw);
   }
 

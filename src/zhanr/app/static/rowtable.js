@@ -100,6 +100,7 @@ export class RowTable {
   get #scaled() { return this.total * this.rowHeight > TALLEST; }
 
   #measure() {
+    this.scroller.style.maxHeight = `${Math.max(2, this.total) * this.rowHeight}px`;
     this.space.style.height = `${Math.min(this.total * this.rowHeight, TALLEST)}px`;
     this.grid.setAttribute("aria-rowcount", this.total + 1);
   }

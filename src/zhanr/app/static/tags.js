@@ -24,7 +24,7 @@ class TagsPage extends HTMLElement {
       fetchRows: (start, count) => get(`/tags/jobs/${this.job}/rows`, { part: this.part, start, count }),
       act: () => {},
       rowHeight: 60,
-      rowClass: (row) => (["refused", "failed"].includes(row.status) ? "l-failed" : row.write ? "" : "l-left"),
+      rowClass: (row) => (row.write === null ? "g-problem" : row.write ? "" : "l-left"),
     });
     this.error = el("p", { class: "l-error", role: "alert" });
     this.live = liveLine("l-status");
@@ -94,7 +94,8 @@ class TagsPage extends HTMLElement {
 
   #file(row) {
     const cut = Math.max(row.path.lastIndexOf("/"), row.path.lastIndexOf("\\"));
-    return el("div", { class: "c-two", title: row.path }, el("span", {}, row.path.slice(cut + 1)), el("span", { class: "l-faint r-path" }, el("bdi", {}, row.path.slice(0, cut))));
+    return el("div", { class: "c-two", title: row.path }, el("span", {}, row.path.slice(cut + 1)),
+      el("span", { class: "l-faint r-path" }, el("bdi", {}, row.path.slice(0, cut))), this.#outcome(row, "g-narrow"));
   }
 
   #check(row, index) {
@@ -111,8 +112,13 @@ class TagsPage extends HTMLElement {
   }
 
   #why(row) {
-    const status = row.status && el("span", { class: ["refused", "failed"].includes(row.status) ? "l-bad" : "g-done" }, [row.status, row.why].filter(Boolean).join(": "));
+    const status = this.#outcome(row);
     return el("div", { class: "c-two", title: row.why || row.reason }, status || el("span", {}, row.reason), status && el("span", { class: "l-faint" }, row.reason));
+  }
+
+  #outcome(row, name = "") {
+    const bad = ["refused", "failed"].includes(row.status);
+    return row.status ? el("span", { class: `${name} ${bad ? "l-bad" : "g-done"}` }, [row.status, row.why].filter(Boolean).join(": ")) : null;
   }
 
   get #editable() { return ["planned", "tried"].includes(this.status?.stage); }
@@ -198,8 +204,8 @@ class TagsPage extends HTMLElement {
     this.live.textContent = this.#sentence(status);
     this.try.disabled = !this.#editable || !status.write;
     this.write.disabled = status.stage !== "tried" || !status.write;
-    this.try.hidden = this.write.hidden = this.choose.hidden = !this.#editable;
-    this.hint.textContent = !this.#editable ? "" : status.stage === "tried" ? "The trial has looked at every file; nothing was written." : "A trial checks every file first; then you can write.";
+    this.try.hidden = this.write.hidden = this.choose.hidden = !this.#editable || !status.rows;
+    this.hint.textContent = this.try.hidden ? "" : status.stage === "tried" ? "The trial has looked at every file; nothing was written." : "A trial checks every file first; then you can write.";
     this.parts.replaceChildren(...Object.entries(PARTS).map(([part, name]) => {
       const n = { write: status.write, left: status.rows - status.write, problems: status.problems, all: status.rows }[part];
       return el("button", { type: "button", "aria-pressed": part === this.part, onclick: () => { this.part = part; this.#draw(this.status); this.#attempt(() => this.#show()); } }, name, el("span", { class: "l-count" }, n.toLocaleString("en")));
