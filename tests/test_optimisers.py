@@ -187,9 +187,7 @@ def test_the_best_rate_is_the_one_with_the_best_mean() -> None:
 def test_the_page_shows_both_landscapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
     for function in ("animate", "trajectories"):
-        monkeypatch.setattr(
-            study, function, lambda _height, paths, path, **_: drawn.append(f"{path.name} {len(paths)}")
-        )
+        monkeypatch.setattr(study, function, lambda _height, _paths, path, **_: drawn.append(path.name))
     (text,) = study.extra(measured(("Adam", 0.1, 0.5)), tmp_path)
     names = set(drawn)
     assert names == {f"optimisers-{name}{end}" for name in LANDSCAPES for end in (".gif", ".png")}
