@@ -116,7 +116,8 @@ OPTIMISERS = Study(
     notes=(
         "Weight decay is 1e-4, and 1e-2 for AdamW, where it is not scaled by the gradients. Every optimiser is torch's "
         "own but the last, which is the paper's formula written out (`zhanr.training.rmsprop`): equal to torch's to "
-        "the precision of the numbers, so that its accuracy differs by no more than what rounding grows to.",
+        "the precision of the numbers. What rounding grows to in ten epochs is all that tells their two rows apart, so "
+        "that single seeds, and rows, that differ by no more than these two do are to be taken for equal.",
     ),
     extra=extra,
 )
