@@ -5,7 +5,8 @@ In the page, a number stands between `<!--STUDY; ROW; WHAT-->` and `<!--/-->`, a
 
 - ROW is a case as its table names it, with its series before it where it has one ("RMSprop: rate 0.001").
   "RMSprop: *" is the best of a series. "A minus B" stands for two rows.
-- WHAT is mean (of the share of songs right), sd, interval, difference (of two rows), or the name of another column.
+- WHAT is mean (of the share of songs right), sd, interval, or the name of another column; of two rows, difference, or
+  gap (the same without a sign).
 - `table; STUDY` shows all rows, `table; STUDY; best` the best of each series, and any other TEXT those that begin so.
 """
 
@@ -81,9 +82,10 @@ def number(study: str, name: str, what: str, results: Path = RESULTS) -> str:
     rows = rows_of(study, results)
     if not rows:
         return NOTHING
-    if what == "difference":
+    if what in ("difference", "gap"):
         one, other = (pick(rows, part.strip()) for part in name.split(" minus "))
-        return f"{100 * (one.mean - other.mean):+.1f} points"
+        points = 100 * (one.mean - other.mean)
+        return f"{points:+.1f} points" if what == "difference" else f"{abs(points):.1f} points"
     row = pick(rows, name)
     if what == "interval":
         return f"{100 * row.interval[0]:.1f} to {100 * row.interval[1]:.1f} %"

@@ -275,6 +275,14 @@ def test_the_place_of_a_frequency_on_the_mel_axis_is_that_of_its_filter(tmp_path
         assert abs(place - (loudest + 0.5)) < 1
 
 
+def test_labels_of_close_values_do_not_overlap(tmp_path: Path) -> None:
+    rates = (0.00015, 0.0003, 0.0005, 0.001, 0.0015, 0.01, 3.0)
+    points = [plots.Point(str(rate), (0.5,), x=rate) for rate in rates]
+    plots.study(points, tmp_path / "a.svg", title="", log_x=True)
+    svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert [rate for rate in rates if f">{rate:g}<" in svg] == [0.00015, 0.0005, 0.0015, 0.01, 3.0]
+
+
 def test_nothing_to_draw_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one case"):
         plots.study([], tmp_path / "a.png", title="")

@@ -117,7 +117,7 @@ def table(study: Study, summaries: Sequence[Summary]) -> Iterator[str]:
     """The rows of the Markdown table."""
     columns = [c for c in study.columns if any(s.values(c) for s in summaries)]
     heads = ["case", "songs right", "sd", "95 % interval", "songs", *(HEADINGS.get(c, c) for c in columns), "seeds"]
-    yield f"| {' | '.join([*heads, 'core s a run'])} |"
+    yield f"| {' | '.join([*heads, 's a run'])} |"
     yield f"|---{'|---:' * len(heads)}|"
     for s in summaries:
         songs, (low, high) = s.values("song_accuracy"), s.interval()
@@ -166,7 +166,7 @@ def _making(study: Study, summaries: Sequence[Summary], *, quick: bool) -> Itera
     yield f"- data, sha256: {', '.join(list(data)[:12])}{' and others (see the CSV)' if len(data) > 12 else ''}"
     versions = dict.fromkeys(json.dumps(r.about["versions"]) for r in results.values())
     yield f"- versions: {'; '.join(', '.join(f'{k} {v}' for k, v in json.loads(text).items()) for text in versions)}"
-    yield f"- time: {seconds / 60:.1f} minutes of one core for {len(results)} single runs"
+    yield f"- time: {seconds / 60:.1f} minutes for {len(results)} single runs; no benchmark, as the machine did other work"
     first = _config(summaries[0])
     yield f"- configuration of the first case: `{json.dumps(first, ensure_ascii=False)}`"
     for s in summaries[1:]:

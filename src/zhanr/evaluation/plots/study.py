@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 
 from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, percent, printable
@@ -74,10 +74,12 @@ def study(
             _numeric_axis(ax, sorted({p.x for p in points if p.x is not None}), log_x)
             ax.set(xlabel=xlabel, ylabel=ylabel)
             percent(ax.yaxis)
+            ax.yaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10]))
         else:
             rows.draw(ax, colour, theme)
             ax.set(xlabel=ylabel, ylabel=xlabel)
             percent(ax.xaxis)
+            ax.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
         _compare(ax, dict(lines or {}), theme, vertical=not numeric)
         text = _wrapped(title, 78)
         figure.suptitle(text, x=0.012, ha="left", size=12, weight="bold")
@@ -94,8 +96,9 @@ def _curves(ax: Axes, points: Sequence[Point], series: Sequence[str], theme: The
         mean, spread = np.array([p.mean for p in rows]), np.array([p.spread for p in rows])
         if spread.any():
             ax.fill_between(x, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
-        beside = _shifted(ax, i - (len(series) - 1) / 2)
+        beside = _shifted(ax, (i - (len(series) - 1) / 2) * min(0.035, 0.14 / len(series)))
         for at, p in zip(x, rows, strict=True):
+            ax.update_datalim([(at, y) for y in (*p.values, *(p.interval or ()))])  # what is shifted is not counted
             if p.interval:
                 ax.plot([at, at], p.interval, color=colour, linewidth=1.0, alpha=0.6, transform=beside)
             if len(p.values) > 1:
@@ -103,21 +106,38 @@ def _curves(ax: Axes, points: Sequence[Point], series: Sequence[str], theme: The
         ax.plot(x, mean, dash, color=colour, marker=MARKERS[i % len(MARKERS)], markersize=7, label=name, zorder=3)
 
 
-def _shifted(ax: Axes, steps: float) -> Transform:
+def _shifted(ax: Axes, inches: float) -> Transform:
     """The axes' coordinates, a hair to the side, so that intervals of several series can be told apart."""
     figure = ax.get_figure(root=True)
     assert figure is not None
-    return ax.transData + ScaledTranslation(0.035 * steps, 0.0, figure.dpi_scale_trans)
+    return ax.transData + ScaledTranslation(inches, 0.0, figure.dpi_scale_trans)
 
 
 def _numeric_axis(ax: Axes, values: Sequence[float], log: bool) -> None:
-    """The values that were measured as ticks, where they are few enough to be read."""
+    """The values that were measured as ticks, where they are few enough; of labels that would touch, the first."""
     if log:
         ax.set_xscale("log")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{float(f'{value:.3g}'):,.6g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
     ax.xaxis.set_minor_locator(NullLocator())
     if len(values) <= 12:
-        ax.xaxis.set_major_locator(FixedLocator(values))
+        ax.xaxis.set_major_locator(FixedLocator(_apart(values, log)))
+
+
+def _apart(values: Sequence[float], log: bool) -> list[float]:
+    """Those of rising values whose labels do not overlap; a letter takes about a ninetieth of the axis."""
+    place = np.log10(values) if log else np.array(values)
+    share = (place - place[0]) / max(float(np.ptp(place)), 1e-12)
+    kept = [0]
+    for i in range(1, len(values)):
+        letters = (len(_short(values[i])) + len(_short(values[kept[-1]]))) / 2 + 1
+        if share[i] - share[kept[-1]] >= letters / 90:
+            kept.append(i)
+    return [values[i] for i in kept]
+
+
+def _short(value: float) -> str:
+    """Three digits are enough for an axis."""
+    return f"{float(f'{value:.3g}'):,.6g}"
 
 
 class _Rows:
