@@ -137,7 +137,7 @@ def _apart(values: Sequence[float], log: bool) -> list[float]:
 
 def _short(value: float) -> str:
     """Three digits are enough for an axis."""
-    return f"{float(f'{value:.3g}'):,.6g}"
+    return f"{float(f'{value:.3g}'):,.10g}"
 
 
 class _Rows:
