@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import time
 from pathlib import Path
 from typing import Any
 
+from bad_decoders import misbehave
 from zhanr.app import analysis
 from zhanr.classifier import Classifier, Prediction
 
@@ -17,17 +16,8 @@ GOOD = analysis.classify
 def classify(classifier: Classifier, path: Path, ask: analysis.Ask, *, name: str, **options: Any) -> Prediction:
     """As `zhanr.app.analysis.classify`, but for songs with telling names."""
     word = name.split("-")[0]
-    if word == "hang":
-        time.sleep(3600)
-    elif word == "crash":
-        ctypes.string_at(0)
-    elif word == "killed":
-        os.kill(os.getpid(), 9)
-    elif word == "memory":
-        bytearray(8 << 30)
-    elif word == "bug":
-        raise ZeroDivisionError("a bug")
-    elif word == "wait":  # until the test lets it go on
+    misbehave(word)
+    if word == "wait":  # until the test lets it go on
         while Path(name.removeprefix("wait-").replace("|", "/")).exists():
             time.sleep(0.01)
     return GOOD(classifier, path, ask, name=name, **options)

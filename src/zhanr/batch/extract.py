@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.datasets import Dataset, FeatureStore, Track
 from zhanr.errors import AudioError, DatasetError
 from zhanr.frontend import excerpt
+
+R = TypeVar("R")
 
 
 def extract_dataset(
@@ -28,10 +31,25 @@ def extract_dataset(
     `progress` is told (done, total) after each track. Returns the store, and the errors of the tracks that could not be
     read, which it leaves out. Raises `DatasetError` if none could.
     """
+    work = partial(_excerpt_or_error, features=features, windows=windows)
+    tracks, pictures, failures = read_tracks(dataset, work, jobs=jobs, progress=progress)
+    return _store(tracks, pictures, features, windows.segment_frames), failures
+
+
+def read_tracks(
+    dataset: Dataset,
+    work: Callable[[Track], R | AudioError],
+    *,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Track], list[R], list[AudioError]]:
+    """Do `work` with every track: the tracks that could be read, what it gave for each of them, and the errors.
+
+    `progress` is told (done, total) after each track. Raises `DatasetError` if none could be read.
+    """
     failures: list[AudioError] = []
     tracks: list[Track] = []
-    pictures: list[NDArray[np.uint8]] = []
-    work = partial(_excerpt_or_error, features=features, windows=windows)
+    found: list[R] = []
     results = each(work, dataset.tracks, jobs=jobs, lost=lambda track: AudioError(track.path, "its decoder crashed"))
     for done, (track, result) in enumerate(zip(dataset.tracks, results, strict=True), start=1):
         if progress:
@@ -40,10 +58,10 @@ def extract_dataset(
             failures.append(result)
         else:
             tracks.append(track)
-            pictures.append(result)
+            found.append(result)
     if not tracks:
         raise DatasetError(dataset.name, "not one of its tracks could be read")
-    return _store(tracks, pictures, features, windows.segment_frames), failures
+    return tracks, found, failures
 
 
 def _excerpt_or_error(track: Track, features: FeatureConfig, windows: WindowConfig) -> NDArray[np.uint8] | AudioError:

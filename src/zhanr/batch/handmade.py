@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from zhanr import handmade
 from zhanr.audio import load, probe
-from zhanr.batch.pool import each
+from zhanr.batch.extract import read_tracks
 from zhanr.datasets import Dataset, Track
 from zhanr.datasets.table import Table
-from zhanr.errors import AudioError, DatasetError
+from zhanr.errors import AudioError
 
 SECONDS = 30.0
 
@@ -30,21 +30,8 @@ def extract_table(
     `progress` is told (done, total) after each track. Returns the table, and the errors of the tracks that could not be
     read, which it leaves out. Raises `DatasetError` if none could.
     """
-    failures: list[AudioError] = []
-    tracks: list[Track] = []
-    rows: list[NDArray[np.float64]] = []
     work = partial(_features_or_error, seconds=seconds)
-    results = each(work, dataset.tracks, jobs=jobs, lost=lambda track: AudioError(track.path, "its decoder crashed"))
-    for done, (track, result) in enumerate(zip(dataset.tracks, results, strict=True), start=1):
-        if progress:
-            progress(done, len(dataset.tracks))
-        if isinstance(result, AudioError):
-            failures.append(result)
-        else:
-            tracks.append(track)
-            rows.append(result)
-    if not tracks:
-        raise DatasetError(dataset.name, "not one of its tracks could be read")
+    tracks, rows, failures = read_tracks(dataset, work, jobs=jobs, progress=progress)
     names = tuple(track.name for track in tracks)
     artists = {track.name: track.artist for track in tracks if track.artist}
     labels = tuple(track.genre for track in tracks)
