@@ -13,7 +13,6 @@ from rich.text import Text
 from zhanr.cli import output
 
 if TYPE_CHECKING:
-    from zhanr.datasets import Dataset, FeatureStore
     from zhanr.evaluation.evaluate import Report
 
 
@@ -33,12 +32,13 @@ def evaluate(
     Files that can't be read are named and not counted; genres that the model lacks are counted apart.
     """
     from zhanr.classifier import Classifier
+    from zhanr.datasets import open_labelled
     from zhanr.evaluation.evaluate import evaluate as measure
     from zhanr.evaluation.evaluate import parse_labels
 
     mapping = parse_labels(labels) if labels else None
     classifier = Classifier.load(model)
-    data = _open(target)
+    data = open_labelled(target)
     with output.progress("evaluating") as tell:
         report = measure(data, classifier, labels=mapping, progress=tell, jobs=jobs or output.default_jobs())
     _draw(report, confusion, reliability)
@@ -46,12 +46,6 @@ def evaluate(
         output.json_line(report.to_dict())
     else:
         _print(report)
-
-
-def _open(target: Path) -> FeatureStore | Dataset:
-    from zhanr.datasets import FeatureStore, open_dataset
-
-    return FeatureStore.load(target) if target.suffix == ".npz" else open_dataset(target)
 
 
 def _draw(report: Report, confusion: Path | None, reliability: Path | None) -> None:

@@ -11,7 +11,6 @@ from zhanr.cli import output
 
 if TYPE_CHECKING:
     from zhanr.config import FeatureConfig
-    from zhanr.datasets import Dataset, FeatureStore
     from zhanr.evaluation.evaluate import Report
     from zhanr.evaluation.plots import Style
 
@@ -114,10 +113,11 @@ def gallery(
     dark: Dark = False,
 ) -> None:
     """Draw random tracks of each genre as mel-spectrograms, to see what a network sees."""
+    from zhanr.datasets import open_labelled
     from zhanr.evaluation import pieces, plots
 
     target = _target(to, "gallery")
-    chosen, config, problems = pieces.choose(_open(data), each=each, seed=seed)
+    chosen, config, problems = pieces.choose(open_labelled(data), each=each, seed=seed)
     for problem in problems:
         output.warn(f"left out: {problem}")
     plots.gallery(chosen, config, target, title=data.name, style=_style(dark))
@@ -218,16 +218,11 @@ def _style(dark: bool) -> Style:
     return "dark" if dark else "light"
 
 
-def _open(data: Path) -> FeatureStore | Dataset:
-    from zhanr.datasets import FeatureStore, open_dataset
-
-    return FeatureStore.load(data) if data.suffix == ".npz" else open_dataset(data)
-
-
 def _evaluate(data: Path, model: str | None) -> Report:
     from zhanr.classifier import Classifier
+    from zhanr.datasets import open_labelled
     from zhanr.evaluation.evaluate import evaluate
 
     classifier = Classifier.load(model)
     with output.progress("evaluating") as tell:
-        return evaluate(_open(data), classifier, progress=tell, jobs=output.default_jobs())
+        return evaluate(open_labelled(data), classifier, progress=tell, jobs=output.default_jobs())

@@ -24,11 +24,11 @@ def split(
     A store gives a store for each part, for `zhanr train` and `zhanr evaluate`; audio gives a manifest for each, for
     `zhanr extract` and `zhanr evaluate`. Identical audio stays in one part, and so does an artist unless --by random.
     """
-    from zhanr.datasets import FeatureStore, divide, open_dataset
+    from zhanr.datasets import divide, open_labelled
 
     if by not in ("artist", "random", "fault-filtered"):
         raise typer.BadParameter(f"--by is artist, random or fault-filtered, not {by!r}")
-    data = FeatureStore.load(target) if target.suffix == ".npz" else open_dataset(target)
+    data = open_labelled(target)
     parts = divide.divide(data, cast(divide.Way, by), divide.parse_shares(shares), seed)
     files = divide.write(data, parts, directory)
     for part, path in files.items():

@@ -11,7 +11,18 @@ from zhanr.datasets.splits import Split
 from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError
 
-__all__ = ["Dataset", "FeatureStore", "Split", "Track", "folder", "gtzan", "manifest", "open_dataset", "splits"]
+__all__ = [
+    "Dataset",
+    "FeatureStore",
+    "Split",
+    "Track",
+    "folder",
+    "gtzan",
+    "manifest",
+    "open_dataset",
+    "open_labelled",
+    "splits",
+]
 
 
 def open_dataset(path: str | os.PathLike[str], *, strict: bool = True) -> Dataset:
@@ -44,3 +55,8 @@ def open_dataset(path: str | os.PathLike[str], *, strict: bool = True) -> Datase
     else:
         raise DatasetError(path, "there is no such file or folder")
     return gtzan.recognise(dataset)
+
+
+def open_labelled(path: str | os.PathLike[str]) -> FeatureStore | Dataset:
+    """A feature store (.npz), or whatever `open_dataset` opens. Raises `DatasetError`."""
+    return FeatureStore.load(path) if Path(path).suffix == ".npz" else open_dataset(path)
