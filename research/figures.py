@@ -1,4 +1,4 @@
-"""Draw the figures of docs/figures.md from the demo songs, and make them small: `python docs/figures.py`."""
+"""Draw the figures of docs/figures.md from the demo songs, and make them small: `python research/figures.py`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1] / "docs"
 DEMO = DOCS.parent / "demo"
 FOLDER = DOCS / "figures"
 WIDTH, COLOURS = 880, 112

@@ -1,4 +1,4 @@
-"""Put the measured numbers into docs/paper.md, from the tables in docs/results: `python docs/paper.py`.
+"""Put the measured numbers into docs/paper.md, from the tables in docs/results: `python research/paper.py`.
 
 In the page, a number stands between `<!--STUDY; ROW; WHAT-->` and `<!--/-->`, and a table between
 `<!--table; STUDY-->` and `<!--/-->`; what is between them is written by this script and by nobody else.
@@ -19,9 +19,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zhanr.evaluation.metrics import wilson_interval
+from zhanr.metrics import wilson_interval
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "paper.md"
 RESULTS = DOCS / "results"
 BLOCK = re.compile(r"<!--(\w[^>]*?)-->(.*?)<!--/-->", re.DOTALL)

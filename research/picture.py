@@ -1,6 +1,6 @@
 """Draw the README's picture: a real run of `zhanr classify`, as SVG.
 
-python docs/picture.py docs/classify.svg classify --timeline demo
+python research/picture.py docs/classify.svg classify --timeline demo
 """
 
 from __future__ import annotations

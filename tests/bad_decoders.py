@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from zhanr.batch.analyse import Analyser
 from zhanr.errors import ModelFileError
 from zhanr.library import Song
+from zhanr.scan.analyse import Analyser
 
 
 def misbehave(word: str) -> None:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from bad_decoders import BadDecoder
-from zhanr.batch import analyse
 from zhanr.cli import main
+from zhanr.scan import analyse
 
 if __name__ == "__main__":
     good = analyse.analyser

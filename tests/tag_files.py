@@ -21,13 +21,13 @@ from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 from mutagen.wave import WAVE
 
 from audio_files import FORMATS, encode, music
-from zhanr.library.tags import disk
-from zhanr.library.tags.apply import Options, Outcome, apply, folders
-from zhanr.library.tags.edits import spliced
-from zhanr.library.tags.formats import edits_for
-from zhanr.library.tags.journal import Journal
-from zhanr.library.tags.plan import Row
-from zhanr.library.tags.policy import Answer
+from zhanr.tags import disk
+from zhanr.tags.apply import Options, Outcome, apply, folders
+from zhanr.tags.formats import edits_for
+from zhanr.tags.formats.edits import spliced
+from zhanr.tags.journal import Journal
+from zhanr.tags.plan import Row
+from zhanr.tags.policy import Answer
 
 COVER = b"\x89PNG\r\n\x1a\n" + random.Random(0).randbytes(3000)
 _ID3: Any = id3.ID3

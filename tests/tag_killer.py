@@ -17,10 +17,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from zhanr.library.tags.apply import apply, folders
-from zhanr.library.tags.journal import Journal
-from zhanr.library.tags.plan import read_plan
-from zhanr.library.tags.undo import undo
+from zhanr.tags.apply import apply, folders
+from zhanr.tags.journal import Journal
+from zhanr.tags.plan import read_plan
+from zhanr.tags.undo import undo
 
 EVENTS = frozenset({"open", "os.rename", "os.remove", "os.chmod", "os.chown", "os.utime", "os.setxattr", "os.truncate"})
 

@@ -28,7 +28,7 @@ from tiny import tiny_model
 from zhanr.app.folder import TemporaryFolder
 from zhanr.app.security import BODY_LIMIT, Guard
 from zhanr.app.settings import Settings
-from zhanr.cli import app as command_line
+from zhanr.cli import serve as command_line
 from zhanr.errors import ConfigError, FileError
 
 OPEN = Settings(port=8080)

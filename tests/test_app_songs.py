@@ -20,9 +20,9 @@ from zhanr import Classifier
 from zhanr.app.pages.palette import GENRES, colours
 from zhanr.app.settings import Settings
 from zhanr.audio import load
-from zhanr.batch.analyse import with_prediction
 from zhanr.explain import explain_song
 from zhanr.library import Library, Song
+from zhanr.scan.analyse import with_prediction
 
 UPLOADS = "/media/uploads"
 

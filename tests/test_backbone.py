@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from audio_files import FORMATS, encode, music
-from recipes.backbone import export, grid, musicnn
-from recipes.backbone.distill import copy_block
-from recipes.backbone.head import Problem, Settings
-from recipes.backbone.tf_checkpoint import CheckpointError, read_checkpoint
-from zhanr import features, frontend, windows
+from research.backbone import export, grid, musicnn
+from research.backbone.distill import copy_block
+from research.backbone.head import Problem, Settings
+from research.backbone.network import EMBEDDING_SIZE, Backbone, Filters
+from research.backbone.tf_checkpoint import CheckpointError, read_checkpoint
+from zhanr import features, windows
+from zhanr import segments as frontend
 from zhanr.bundle import Bundle, load_bundle
 from zhanr.classifier import Classifier
 from zhanr.config import FeatureConfig, WindowConfig
-from zhanr.datasets.gtzan import GENRES
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import ConfigError
-from zhanr.models.backbone import EMBEDDING_SIZE, Backbone, Filters
+from zhanr.lab.datasets.gtzan import GENRES
+from zhanr.lab.datasets.store import FeatureStore
 
 N_CENTRES = 6
 CARD: dict[str, Any] = {

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from zhanr import models
 from zhanr.bundle import CARD_KEY, Card, builtin_models, load_bundle, write_bundle
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import ConfigError, ModelFileError
-from zhanr.models.base import GenreModel
-from zhanr.training.export import to_onnx_bytes
+from zhanr.lab import networks as models
+from zhanr.lab.networks.base import GenreModel
+from zhanr.lab.training.export import to_onnx_bytes
 
 WINDOWS = WindowConfig(frames=32, hop=16, segment_frames=64)
 CARD = Card(

@@ -13,14 +13,14 @@ from torch import nn
 
 from zhanr.bundle import load_bundle
 from zhanr.errors import ConfigError
-from zhanr.models import MODELS, build
-from zhanr.models.base import pooled, pools_like, pools_until
-from zhanr.models.budget import SizedOptions, count_parameters, width_for
-from zhanr.models.crnn import CRNN, POOLS, STEPS
-from zhanr.models.fcn import FCN, FCN4Options, FCN5Options
-from zhanr.studies.material import Material
-from zhanr.studies.network import NETWORK, Shipped
-from zhanr.training.export import to_onnx_bytes
+from zhanr.lab.networks import MODELS, build
+from zhanr.lab.networks.base import pooled, pools_like, pools_until
+from zhanr.lab.networks.budget import SizedOptions, count_parameters, width_for
+from zhanr.lab.networks.crnn import CRNN, POOLS, STEPS
+from zhanr.lab.networks.fcn import FCN, FCN4Options, FCN5Options
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.network import NETWORK, Shipped
+from zhanr.lab.training.export import to_onnx_bytes
 
 CHOI = ("fcn4", "fcn5", "crnn")
 PAPERS_OWN = {"n_bins": 96, "n_frames": 1366, "n_genres": 50}

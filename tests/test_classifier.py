@@ -13,9 +13,9 @@ import pytest
 from audio_files import FORMATS, encode, music
 from zhanr import AudioError, Classifier, Prediction
 from zhanr.audio import load
-from zhanr.batch.extract import extract_dataset
-from zhanr.datasets import Dataset, Track
 from zhanr.features import dequantise, extract, quantise
+from zhanr.lab.datasets import Dataset, Track
+from zhanr.lab.extract import extract_dataset
 
 DEMO = Path(__file__).parents[1] / "demo"
 ROCK, JAZZ = DEMO / "rock.aiff", DEMO / "jazz.wav"

@@ -16,12 +16,12 @@ import torch
 from zhanr import features
 from zhanr.bundle import load_bundle
 from zhanr.config import KINDS, FeatureConfig
-from zhanr.datasets.store import FeatureStore
-from zhanr.models import MODELS, build
-from zhanr.models.budget import count_parameters
-from zhanr.training.config import TrainConfig
-from zhanr.training.optim import OPTIMISERS
-from zhanr.training.run import train
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.networks import MODELS, build
+from zhanr.lab.networks.budget import count_parameters
+from zhanr.lab.training.config import TrainConfig
+from zhanr.lab.training.optim import OPTIMISERS
+from zhanr.lab.training.run import train
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 REGISTRIES: tuple[dict[str, Any], ...] = (KINDS, features.PICTURES, MODELS, OPTIMISERS)

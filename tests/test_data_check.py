@@ -1,4 +1,4 @@
-"""What `zhanr data check` finds: unusable files, clipping, and the same recording twice however it was changed."""
+"""What `zhanr lab data check` finds: unusable files, clipping, and the same recording twice however it was changed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pytest
 
 from audio_files import FORMATS, Samples, encode
 from zhanr.audio import load
-from zhanr.batch import check as check_module
-from zhanr.batch.check import CheckReport, check_dataset
-from zhanr.batch.fingerprint import (
+from zhanr.errors import DatasetError
+from zhanr.lab import check as check_module
+from zhanr.lab.check import CheckReport, check_dataset
+from zhanr.lab.datasets import open_dataset
+from zhanr.scan.fingerprint import (
     HOP,
     MOST_ERRORS,
     SAMPLE_RATE,
@@ -24,9 +26,7 @@ from zhanr.batch.fingerprint import (
     find_matches,
     fingerprint,
 )
-from zhanr.batch.pool import each
-from zhanr.datasets import open_dataset
-from zhanr.errors import DatasetError
+from zhanr.scan.pool import each
 
 RATE = 44100
 

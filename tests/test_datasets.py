@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from zhanr.datasets import Dataset, Track, gtzan, open_dataset
 from zhanr.errors import DatasetError
+from zhanr.lab.datasets import Dataset, Track, gtzan, open_dataset
 
 RIFF = b"RIFF....WAVE"
 

@@ -10,9 +10,9 @@ import pytest
 
 from zhanr.cli import main
 from zhanr.config import FeatureConfig
-from zhanr.datasets import Dataset, FeatureStore, Track, open_dataset, splits
-from zhanr.datasets.divide import divide, parse_shares, write
 from zhanr.errors import ConfigError, DatasetError
+from zhanr.lab.datasets import Dataset, FeatureStore, Track, open_dataset, splits
+from zhanr.lab.datasets.divide import divide, parse_shares, write
 
 PARTS = ["train", "valid", "test", "holdout"]
 N = 80

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from zhanr.bundle import Card
 from zhanr.classifier import Classifier, Prediction
 from zhanr.config import FeatureConfig, WindowConfig
-from zhanr.datasets import Dataset, FeatureStore, Track
 from zhanr.errors import AudioError, ConfigError, DatasetError
-from zhanr.evaluation.evaluate import Predictor, Report, evaluate, parse_labels
+from zhanr.lab.datasets import Dataset, FeatureStore, Track
+from zhanr.lab.evaluation.evaluate import Predictor, Report, evaluate, parse_labels
 
 GENRES = ("blues", "jazz", "rock")
 KEYS = {

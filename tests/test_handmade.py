@@ -15,20 +15,20 @@ import pytest
 from numpy.typing import NDArray
 
 from test_cli import DEMO, SONGS, lines, zhanr
-from zhanr import handmade
 from zhanr.config import FeatureConfig
-from zhanr.datasets.store import FeatureStore
-from zhanr.datasets.table import Table
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.features import stft
-from zhanr.handmade import pitch, rhythm, timbre
-from zhanr.studies import combination, runner, training
-from zhanr.studies import handmade as study
-from zhanr.studies.material import Material
-from zhanr.studies.report import summarise
-from zhanr.studies.runner import key_of, run_study
-from zhanr.studies.training import Training
-from zhanr.training.classical import CLASSIFIERS, answers, fit, targets
+from zhanr.lab import handmade
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.datasets.table import Table
+from zhanr.lab.handmade import pitch, rhythm, timbre
+from zhanr.lab.studies import combination, runner, training
+from zhanr.lab.studies import handmade as study
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.report import summarise
+from zhanr.lab.studies.runner import key_of, run_study
+from zhanr.lab.studies.training import Training
+from zhanr.lab.training.classical import CLASSIFIERS, answers, fit, targets
 
 SR = handmade.SAMPLE_RATE
 Sound = NDArray[np.float32]
@@ -313,7 +313,7 @@ def test_the_combination_trusts_what_knows_more_and_trains_nothing_twice(
         trained.append(task)
         return perform(key, task, folder)
 
-    monkeypatch.setattr("zhanr.studies.combination.perform", noted)
+    monkeypatch.setattr("zhanr.lab.studies.combination.perform", noted)
     one = replace(combination.COMBINATION, seeds=(0,))
     first = run_study(one, material, folder=tmp_path / "runs")
     by_case = {s.case.name: s.runs[0].scores for s in summarise(first)}

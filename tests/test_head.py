@@ -20,10 +20,10 @@ from zhanr import Classifier
 from zhanr.aggregate import aggregate, softmax
 from zhanr.bundle import load_bundle, write_bundle
 from zhanr.errors import ConfigError, ZhanrError
+from zhanr.learn.graph import with_head
+from zhanr.learn.linear import PENALTIES, Head, choose_penalty, cross_validate, fit, folds
+from zhanr.learn.own import collect, group_songs, train_own
 from zhanr.library import Library, Song
-from zhanr.training.graph import with_head
-from zhanr.training.head import PENALTIES, Head, choose_penalty, cross_validate, fit, folds
-from zhanr.training.own import collect, group_songs, train_own
 
 sklearn_linear = pytest.importorskip("sklearn.linear_model")
 

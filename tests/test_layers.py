@@ -12,33 +12,46 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "zhanr"
 LAYERS = [
-    {"errors", "files"},
+    {"errors", "words", "files"},
     {"config"},
-    {"audio", "features", "windows", "aggregate", "models", "datasets"},
-    {"bundle", "frontend", "handmade"},
+    {"audio", "features", "windows", "aggregate", "library"},
+    {"metrics", "bundle", "segments"},
     {"classifier"},
-    {"evaluation", "explain", "library"},
-    {"batch", "training"},
-    {"app", "studies"},
+    {"explain", "learn", "tags"},
+    {"scan"},
+    {"lab", "app", "cli.output"},
+    {"lab.cli"},
+    {"cli"},
+]
+"""The houses and their floors: a module imports only from floors below its own."""
+LAB_LAYERS = [
+    {"networks", "datasets"},
+    {"evaluation", "extract", "check"},
+    {"plots"},
+    {"training"},
+    {"handmade"},
+    {"studies"},
     {"cli"},
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+LAB_LAYER = {name: depth for depth, names in enumerate(LAB_LAYERS) for name in names}
 HOMES = {
     "av": {"audio"},
     "onnxruntime": {"bundle"},
-    "torch": {"models", "training"},
-    "safetensors": {"training"},
-    "matplotlib": {"evaluation.plots"},
-    "sklearn": {"training.classical"},
-    "typer": {"cli"},
-    "rich": {"cli"},
-    "mutagen": {"library"},
+    "onnx": {"bundle", "learn", "lab.training", "lab.studies.network"},
+    "torch": {"lab.networks", "lab.training", "learn.linear"},
+    "safetensors": {"lab.training"},
+    "matplotlib": {"lab.plots"},
+    "sklearn": {"lab.training.classical"},
+    "typer": {"cli", "lab.cli"},
+    "rich": {"cli", "lab.cli"},
+    "mutagen": {"tags", "library"},
     "sqlite3": {"library"},
     "pyarrow": {"library.parquet"},
-    "ray": {"batch.ray"},
-    "fsspec": {"batch.ray"},
-    "nicegui": {"app", "cli.app"},
-    "fastapi": {"app", "cli.app"},
+    "ray": {"scan.ray"},
+    "fsspec": {"scan.ray"},
+    "nicegui": {"app", "cli.serve"},
+    "fastapi": {"app", "cli.serve"},
     "starlette": {"app"},
     "uvicorn": {"app"},
     "pydantic": {"app"},
@@ -68,14 +81,44 @@ def imports(tree: ast.Module) -> Iterator[str]:
 MODULES = dict(modules())
 
 
+def house(name: str) -> str | None:
+    """The part of the package that a module (or what is imported from one) belongs to; None for the package itself."""
+    for part in ("lab.cli", "cli.output"):
+        if f"{name}.".startswith(f"{part}."):
+            return part
+    first = name.split(".")[0]
+    return first if first in LAYER else None
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_imports_only_from_below(name: str) -> None:
-    home = name.split(".")[0]
+    home = house(name)
     for target in imports(MODULES[name]):
         parts = target.split(".")
-        if parts[0] != "zhanr" or len(parts) == 1 or parts[1] == home or parts[1] not in LAYER:
+        if parts[0] != "zhanr" or len(parts) == 1:
             continue
-        assert LAYER[parts[1]] < LAYER[home], f"{name} imports {target}, which is not below it"
+        other = house(".".join(parts[1:]))
+        if other in (home, None):
+            continue
+        assert LAYER[other] < LAYER[home], f"{name} imports {target}, which is not below it"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("lab.") and name.count(".")])
+def test_within_the_lab_too(name: str) -> None:
+    for target in imports(MODULES[name]):
+        parts, home = target.split("."), name.split(".")[1]
+        if parts[:2] == ["zhanr", "lab"] and len(parts) > 2 and parts[2] != home and parts[2] in LAB_LAYER:
+            assert LAB_LAYER[parts[2]] < LAB_LAYER[home], f"{name} imports {target}, which is not below it"
+
+
+def test_only_one_line_of_the_command_line_knows_the_lab() -> None:
+    users = {name: [t for t in imports(tree) if t.startswith("zhanr.lab")] for name, tree in MODULES.items()}
+    outside = {name: found for name, found in users.items() if found and house(name) not in ("lab", "lab.cli")}
+    assert outside == {"cli": ["zhanr.lab.cli.app"]}
+
+
+def test_nothing_installed_knows_research() -> None:
+    assert not [name for name, tree in MODULES.items() if any(t.startswith("research") for t in imports(tree))]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -86,7 +129,8 @@ def test_an_outside_library_has_one_home(name: str) -> None:
 
 
 def test_every_module_has_a_layer() -> None:
-    assert {name.split(".")[0] for name in MODULES} <= set(LAYER)
+    assert {house(name) for name in MODULES} <= set(LAYER)
+    assert {name.split(".")[1] for name in MODULES if name.startswith("lab.")} <= set(LAB_LAYER)
 
 
 HELP = """

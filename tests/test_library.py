@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from zhanr.errors import ConfigError, FileError, LibraryError
 from zhanr.library import Library, Song, default_path, export, parquet, presence, query, schema
 from zhanr.library.agreement import Names, Verdict
-from zhanr.library.labels import read_labels
+from zhanr.tags.labels import read_labels
 
 DEMO = Path(__file__).parents[1] / "demo"
 

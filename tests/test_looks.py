@@ -10,7 +10,7 @@ import pytest
 
 from zhanr.config import FeatureConfig
 
-looks = pytest.importorskip("zhanr.studies.looks")
+looks = pytest.importorskip("zhanr.lab.studies.looks")
 
 CONFIG = FeatureConfig(n_mels=64, hop_length=2205)  # a frame each 0.1 s
 QUIET = np.full((64, 200), -70.0)
@@ -75,7 +75,7 @@ def test_the_pulse_of_equal_distances_is_clear() -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stores of three genres that look as the paper says, under the names that the studies read."""
-    from zhanr.datasets.store import FeatureStore
+    from zhanr.lab.datasets.store import FeatureStore
 
     made = tmp_path_factory.mktemp("gtzan")
     kinds = {"classical": lines(), "disco": beats(5), "metal": np.full((64, 200), -20.0)}
@@ -89,8 +89,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_says_which_statements_hold(folder: Path, tmp_path: Path) -> None:
-    from zhanr.studies import looks_page
-    from zhanr.studies.material import Material
+    from zhanr.lab.studies import looks_page
+    from zhanr.lab.studies.material import Material
 
     paths = looks_page.write(Material(folder), tmp_path)
     assert [path.name for path in paths] == ["looks.md", "looks.csv", "looks.png"]
@@ -104,21 +104,21 @@ def test_the_page_says_which_statements_hold(folder: Path, tmp_path: Path) -> No
     page = paths[0].read_text(encoding="utf-8")
     assert page.count("| 1 of 3 |") == 6
     assert "| 100 % |" in page
-    assert "`zhanr study looks`" in page
+    assert "`zhanr lab study looks`" in page
 
 
 def test_a_quick_page_is_marked_and_takes_less(folder: Path, tmp_path: Path) -> None:
-    from zhanr.studies import looks_page
-    from zhanr.studies.material import Material
+    from zhanr.lab.studies import looks_page
+    from zhanr.lab.studies.material import Material
 
     text = looks_page.write(Material(folder, quick=True), tmp_path)[0].read_text(encoding="utf-8")
     assert text.startswith("# How genres look (quick)")
-    assert "`zhanr study looks --quick`" in text
+    assert "`zhanr lab study looks --quick`" in text
     assert "12 excerpts" in text
 
 
 def test_the_same_store_gives_the_same_intervals(folder: Path) -> None:
-    from zhanr.datasets.store import FeatureStore
+    from zhanr.lab.datasets.store import FeatureStore
 
     store = FeatureStore.load(folder / "mel128_train.npz")
     assert looks.measure(store, resamples=50) == looks.measure(store, resamples=50)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
+from zhanr import metrics
 from zhanr.aggregate import softmax
-from zhanr.evaluation import metrics
 
 optimize = pytest.importorskip("scipy.optimize")  # not typed; scikit-learn brings it
 stats = pytest.importorskip("scipy.stats")

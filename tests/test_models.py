@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from zhanr.errors import ConfigError
-from zhanr.models import MODELS, build
-from zhanr.models.base import pool_sizes, pooled
-from zhanr.models.paper import PaperCNN
-from zhanr.training.export import to_onnx_bytes
+from zhanr.lab.networks import MODELS, build
+from zhanr.lab.networks.base import pool_sizes, pooled
+from zhanr.lab.networks.paper import PaperCNN
+from zhanr.lab.training.export import to_onnx_bytes
 
 SMALL: dict[str, dict[str, Any]] = {
     "paper": {"channels": [2, 3, 4, 5], "dense": [8, 6]},

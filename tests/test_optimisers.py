@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 from zhanr.errors import ConfigError
-from zhanr.studies import optimisers as study
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Scores
-from zhanr.training import checkpoint
-from zhanr.training.config import OptimizerConfig
-from zhanr.training.landscapes import LANDSCAPES, Journey, journey, walk
-from zhanr.training.optim import OPTIMISERS, make_optimizer
+from zhanr.lab.studies import optimisers as study
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Scores
+from zhanr.lab.training import checkpoint
+from zhanr.lab.training.config import OptimizerConfig
+from zhanr.lab.training.landscapes import LANDSCAPES, Journey, journey, walk
+from zhanr.lab.training.optim import OPTIMISERS, make_optimizer
 
 ISSUE = {"rmsprop_paper", "rmsprop", "sgd", "momentum", "nesterov", "adagrad", "adadelta", "adam", "adamw"}
 STEPS = 300

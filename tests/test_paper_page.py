@@ -25,7 +25,7 @@ s,net,2 M,,0,0.8,100,
 
 @pytest.fixture(scope="module")
 def paper() -> ModuleType:
-    """The script docs/paper.py."""
+    """The script research/paper.py."""
     spec = importlib.util.spec_from_file_location("docs_paper", DOCS / "paper.py")
     assert spec
     assert spec.loader
@@ -36,7 +36,7 @@ def paper() -> ModuleType:
 
 
 def test_every_number_is_that_of_its_table(paper: ModuleType) -> None:
-    assert paper.filled(PAGE) == PAGE, "run: python docs/paper.py"
+    assert paper.filled(PAGE) == PAGE, "run: python research/paper.py"
 
 
 def test_every_study_that_is_named_was_run(paper: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""`zhanr plot`: every figure from the command line, of the demo songs."""
+"""`zhanr lab plot`: every figure from the command line, of the demo songs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from zhanr.cli import app
+from zhanr.cli import serve as app
 from zhanr.config import FeatureConfig
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError, FileError
-from zhanr.evaluation import pieces
-from zhanr.evaluation.plots.history import HISTORY
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.evaluation import pieces
+from zhanr.lab.plots.history import HISTORY
 
 DEMO = Path(__file__).parents[1] / "demo"
 JAZZ, METAL = DEMO / "jazz.wav", DEMO / "метал.mp3"
 
 
 def plot(*arguments: str | Path) -> str:
-    """Run `zhanr plot` and give what it prints; an error is raised."""
+    """Run `zhanr lab plot` and give what it prints; an error is raised."""
     result = CliRunner().invoke(app, ["plot", *map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout.strip()
@@ -81,7 +81,7 @@ def test_a_gallery_of_files_and_of_a_store(store: Path, tmp_path: Path) -> None:
 
 
 def test_the_demo_songs_are_a_data_set() -> None:
-    from zhanr.datasets import open_dataset
+    from zhanr.lab.datasets import open_dataset
 
     dataset = open_dataset(DEMO / "genres.csv")
     assert not dataset.problems
@@ -109,7 +109,7 @@ def test_the_same_seed_chooses_the_same_tracks_and_another_one_others(store: Pat
 
 
 def test_files_that_cannot_be_read_are_named_and_replaced(tmp_path: Path) -> None:
-    from zhanr.datasets import open_dataset
+    from zhanr.lab.datasets import open_dataset
 
     for name in ("a/1.wav", "a/2.wav", "b/1.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

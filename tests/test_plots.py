@@ -20,11 +20,11 @@ from zhanr import features
 from zhanr.classifier import Moment, Prediction
 from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError, FileError
-from zhanr.evaluation import plots
-from zhanr.evaluation.pieces import Piece
-from zhanr.evaluation.plots import sound
-from zhanr.evaluation.plots.canvas import DPI
-from zhanr.evaluation.plots.history import HISTORY
+from zhanr.lab import plots
+from zhanr.lab.evaluation.pieces import Piece
+from zhanr.lab.plots import sound
+from zhanr.lab.plots.canvas import DPI
+from zhanr.lab.plots.history import HISTORY
 
 GENRES = ["blues", "џез", "音楽", "_hidden", "$5 & <rock>"]
 MATRIX = np.array([[7, 1, 0, 2, 0], [0, 9, 0, 0, 1], [0, 0, 0, 0, 0], [3, 3, 3, 3, 3], [0, 0, 1, 0, 1200]])
@@ -235,7 +235,7 @@ def test_wrong_requests_are_refused_and_write_nothing(tmp_path: Path) -> None:
 
 
 def test_without_matplotlib_the_error_says_what_to_install() -> None:
-    code = "import sys; sys.modules['matplotlib'] = None; from zhanr.evaluation import plots"
+    code = "import sys; sys.modules['matplotlib'] = None; from zhanr.lab.evaluation import plots"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "needs matplotlib: pip install 'zhanr[train]'" in done.stderr

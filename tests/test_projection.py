@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from zhanr.library import projection
-from zhanr.library.projection import principal, project, sample
+from zhanr.app import projection
+from zhanr.app.projection import principal, project, sample
 
 
 def groups(

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from tiny import tiny_model
-from zhanr.batch import ray as cluster
-from zhanr.batch.analyse import analyser
-from zhanr.batch.ray import Classify, File, Summary, count, find, make_parts
-from zhanr.batch.worker import Limits
 from zhanr.errors import FileError, ZhanrError
 from zhanr.library import Library, Song
 from zhanr.library.parquet import import_songs, read_songs
+from zhanr.scan import ray as cluster
+from zhanr.scan.analyse import analyser
+from zhanr.scan.ray import Classify, File, Summary, count, find, make_parts
+from zhanr.scan.worker import Limits
 
 pytest.importorskip("fsspec", reason="this needs the extra cluster (fsspec)")
 pytest.importorskip("pyarrow", reason="this needs the extra cluster (pyarrow)")

@@ -22,13 +22,13 @@ from audio_files import FORMATS, encode, music
 from bad_decoders import BadDecoder, dead_from_the_start, no_model
 from test_library import lines, zhanr
 from tiny import tiny_model
-from zhanr.batch.analyse import analyser
-from zhanr.batch.scan import Scan, Summary
-from zhanr.batch.walk import walk
-from zhanr.batch.worker import Limits, Lost, Pool, Task
 from zhanr.cli.scan import Pace
 from zhanr.errors import ModelFileError, ZhanrError
 from zhanr.library import Library, Song
+from zhanr.scan.analyse import analyser
+from zhanr.scan.scan import Scan, Summary
+from zhanr.scan.walk import walk
+from zhanr.scan.worker import Limits, Lost, Pool, Task
 
 KINDS = ("wav-s16", "flac", "mp3", "vorbis", "aac", "opus")
 
@@ -86,7 +86,7 @@ def scan(library: Library, model: Path, monkeypatch: pytest.MonkeyPatch) -> Scan
     """Scan into the library: with worker processes where `start` or `jobs` is given, else in this process."""
 
     def run(*folders: Path, model: Path = model, start: Any = None, **options: Any) -> Summary:
-        monkeypatch.setattr("zhanr.batch.scan.Pool", Pool if start or "jobs" in options else Inline)
+        monkeypatch.setattr("zhanr.scan.scan.Pool", Pool if start or "jobs" in options else Inline)
         good, sha256 = analyser(model)
         start = partial(start, *good.args) if start is BadDecoder else start or good
         summary = Scan(library, start, sha256, **options).run(folders)

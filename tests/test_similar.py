@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tiny import tiny_model
-from zhanr.batch.duplicates import find_duplicates
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song
 from zhanr.library.similar import METRICS, Index, Metric, SimilarSongs, close_pairs, same_sound
+from zhanr.scan.duplicates import find_duplicates
 
 DEMO = Path(__file__).parents[1] / "demo"
 

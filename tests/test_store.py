@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from zhanr.config import FeatureConfig
-from zhanr.datasets import FeatureStore
-from zhanr.datasets.store import concat
 from zhanr.errors import DatasetError
+from zhanr.lab.datasets import FeatureStore
+from zhanr.lab.datasets.store import concat
 
 FEATURES = FeatureConfig(n_mels=4, note="made by a test")
 

@@ -21,16 +21,16 @@ import pytest
 
 from zhanr.cli import main
 from zhanr.config import FeatureConfig
-from zhanr.datasets import Track, splits
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError
-from zhanr.evaluation.metrics import wilson_interval
-from zhanr.studies import STUDIES, aggregation, clip_length, dataset, genres, paper, preprocessing, report, training
-from zhanr.studies.material import Material, halved
-from zhanr.studies.runner import key_of, run_study
-from zhanr.studies.study import Case, Scores, Study
-from zhanr.training.data import to_tensor
-from zhanr.training.progress import Epoch, Progress
+from zhanr.lab.datasets import Track, splits
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.studies import STUDIES, aggregation, clip_length, dataset, genres, paper, preprocessing, report, training
+from zhanr.lab.studies.material import Material, halved
+from zhanr.lab.studies.runner import key_of, run_study
+from zhanr.lab.studies.study import Case, Scores, Study
+from zhanr.lab.training.data import to_tensor
+from zhanr.lab.training.progress import Epoch, Progress
+from zhanr.metrics import wilson_interval
 
 LABELS = ("bass", "middle", "treble")
 TINY: dict[str, dict[str, Any]] = {
@@ -297,7 +297,7 @@ def test_half_the_resolution_is_the_mean_of_four_cells() -> None:
 
 
 def test_without_data_the_error_says_what_is_needed(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"mel128_train\.npz.*ZHANR_GTZAN.*zhanr extract"):
+    with pytest.raises(DatasetError, match=r"mel128_train\.npz.*ZHANR_GTZAN.*zhanr lab extract"):
         _ = Material(tmp_path).train
     with pytest.raises(DatasetError, match="--audio"):
         _ = Material(tmp_path).audio
@@ -323,7 +323,7 @@ def test_the_command_lists_runs_and_refuses(
     assert not (tmp_path / "docs").exists(), "a quick run never takes the place of the full one"
     stored = [json.loads(path.read_text()) for path in (tmp_path / "runs/studies").glob("*.json")]
     assert stored
-    assert all(entry["about"]["commit"] for entry in stored)
+    assert all(entry["about"]["source"] for entry in stored)
 
 
 if __name__ == "__main__":  # the process that is killed
@@ -336,6 +336,6 @@ if __name__ == "__main__":  # the process that is killed
 
     patch = pytest.MonkeyPatch()
     patch.setattr(training, "BASE", TINY | {"training": TINY["training"] | {"epochs": 3}})
-    patch.setattr("zhanr.studies.training.Progress", Telling)
+    patch.setattr("zhanr.lab.studies.training.Progress", Telling)
     of_three = Study("three", "", "", "", lambda m: [Case("one", partial(tiny_task, m))])
     run_study(of_three, Material(Path(sys.argv[1])), folder=Path(sys.argv[2]))

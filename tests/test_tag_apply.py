@@ -14,25 +14,17 @@ from typing import Any
 
 import pytest
 
-from tag_files import (
-    SURE,
-    put,
-    row,
-    song,
-    state,
-    write,
-    write_one,
-)
+from tag_files import SURE, put, row, song, state, write, write_one
 from zhanr.errors import PlanError
-from zhanr.library.tags import apply as apply_module
-from zhanr.library.tags.apply import apply, folders
-from zhanr.library.tags.edits import Edit, ordered
-from zhanr.library.tags.formats import edits_for, read_genres
-from zhanr.library.tags.journal import Journal, find
-from zhanr.library.tags.plan import Row, plan
-from zhanr.library.tags.policy import Policy
-from zhanr.library.tags.undo import undo
-from zhanr.library.tags.verify import difference
+from zhanr.tags import apply as apply_module
+from zhanr.tags.apply import apply, folders
+from zhanr.tags.formats import edits_for, read_genres
+from zhanr.tags.formats.edits import Edit, ordered
+from zhanr.tags.journal import Journal, find
+from zhanr.tags.plan import Row, plan
+from zhanr.tags.policy import Policy
+from zhanr.tags.undo import undo
+from zhanr.tags.verify import difference
 
 
 def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:

@@ -11,17 +11,12 @@ from typing import Any
 
 import pytest
 
-from tag_files import (
-    id3_tag,
-    put,
-    rewritten,
-    state,
-)
+from tag_files import id3_tag, put, rewritten, state
 from tiny import LABELS, tiny_model
 from zhanr.audio.payload import payload_sha256
 from zhanr.library import Library, Song
-from zhanr.library.tags.formats import read_genres
-from zhanr.library.tags.plan import read_plan
+from zhanr.tags.formats import read_genres
+from zhanr.tags.plan import read_plan
 
 
 def zhanr(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:

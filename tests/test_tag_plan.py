@@ -12,23 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tag_files import (
-    ODD,
-    SURE,
-    TEXT,
-    put,
-    row,
-    song,
-    state,
-    write,
-)
+from tag_files import ODD, SURE, TEXT, put, row, song, state, write
 from zhanr.errors import ConfigError, PlanError
-from zhanr.library.tags import disk
-from zhanr.library.tags.formats import distinct
-from zhanr.library.tags.journal import Journal
-from zhanr.library.tags.plan import COLUMNS, Row, join, path_cell, plan, read_path_cell, read_plan, split, write_plan
-from zhanr.library.tags.policy import Answer, Policy, decide, read_names, read_thresholds, read_whitelist
-from zhanr.library.tags.undo import undo
+from zhanr.tags import disk
+from zhanr.tags.formats import distinct
+from zhanr.tags.journal import Journal
+from zhanr.tags.plan import COLUMNS, Row, join, path_cell, plan, read_path_cell, read_plan, split, write_plan
+from zhanr.tags.policy import Answer, Policy, decide, read_names, read_thresholds, read_whitelist
+from zhanr.tags.undo import undo
 
 
 def test_only_empty_replace_and_add() -> None:

@@ -15,11 +15,11 @@ from zhanr.app import tagging
 from zhanr.app.problems import Problem
 from zhanr.app.tagging import Job, begin, runs
 from zhanr.library import Library, Song
-from zhanr.library.tags.formats import read_genres
-from zhanr.library.tags.journal import Journal, find, new_path
-from zhanr.library.tags.plan import read_plan
-from zhanr.library.tags.policy import Policy
-from zhanr.library.tags.undo import undo
+from zhanr.tags.formats import read_genres
+from zhanr.tags.journal import Journal, find, new_path
+from zhanr.tags.plan import read_plan
+from zhanr.tags.policy import Policy
+from zhanr.tags.undo import undo
 
 RULES = Policy(mode="replace", threshold=0.5)
 

@@ -36,11 +36,11 @@ from zhanr.audio import load
 from zhanr.audio.metadata import read_metadata
 from zhanr.audio.payload import payload_sha256
 from zhanr.errors import TagError
-from zhanr.library.tags.edits import Edit, inverse, ordered, refined, spliced
-from zhanr.library.tags.formats import checked_genres, distinct, edits_for, genre_key, read_genres, read_tags
-from zhanr.library.tags.id3 import Id3, id3_length
-from zhanr.library.tags.journal import Journal
-from zhanr.library.tags.undo import undo
+from zhanr.tags.formats import checked_genres, distinct, edits_for, genre_key, read_genres, read_tags
+from zhanr.tags.formats.edits import Edit, inverse, ordered, refined, spliced
+from zhanr.tags.formats.id3 import Id3, id3_length
+from zhanr.tags.journal import Journal
+from zhanr.tags.undo import undo
 
 GENRES = [("Jazz",), ("Жанр", "R&B; Soul/Фанк", "Drum & Bass"), ("Long " * 600 + "name",)]
 

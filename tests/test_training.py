@@ -18,12 +18,12 @@ import torch
 from zhanr.aggregate import aggregate
 from zhanr.bundle import load_bundle
 from zhanr.config import FeatureConfig, WindowConfig
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import ConfigError, DatasetError, FileError, ZhanrError
-from zhanr.training import validation
-from zhanr.training.augment import AugmentConfig, augment, beta, mixup
-from zhanr.training.config import OptimizerConfig, ScheduleConfig, TrainConfig
-from zhanr.training.data import (
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.training import validation
+from zhanr.lab.training.augment import AugmentConfig, augment, beta, mixup
+from zhanr.lab.training.config import OptimizerConfig, ScheduleConfig, TrainConfig
+from zhanr.lab.training.data import (
     Windows,
     all_windows,
     load_stores,
@@ -34,11 +34,11 @@ from zhanr.training.data import (
     to_tensor,
     training_batches,
 )
-from zhanr.training.export import to_onnx_bytes
-from zhanr.training.loop import StoppedError, Trainer, resolve_device
-from zhanr.training.optim import OPTIMISERS, SCHEDULES, Now, make_optimizer, make_schedule
-from zhanr.training.progress import Epoch, Progress
-from zhanr.training.run import CHECKPOINT, CURVES, HISTORY, TrainResult, train
+from zhanr.lab.training.export import to_onnx_bytes
+from zhanr.lab.training.loop import StoppedError, Trainer, resolve_device
+from zhanr.lab.training.optim import OPTIMISERS, SCHEDULES, Now, make_optimizer, make_schedule
+from zhanr.lab.training.progress import Epoch, Progress
+from zhanr.lab.training.run import CHECKPOINT, CURVES, HISTORY, TrainResult, train
 from zhanr.windows import cut
 
 BINS, FRAMES = 16, 48

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recipes.backbone import grid, musicnn
-from zhanr.models.backbone import N_MELS, Filters, Tower
+from research.backbone import grid, musicnn
+from research.backbone.network import N_MELS, Filters, Tower
 
 Array = NDArray[Any]
 Spread = tuple[Tensor, Tensor, Tensor]

@@ -18,12 +18,12 @@ import torch
 from safetensors.torch import load_file
 
 import zhanr
+from research.backbone.network import Backbone
 from zhanr.bundle import Bundle, Card, write_bundle
 from zhanr.config import FeatureConfig, WindowConfig
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import ConfigError
-from zhanr.models.backbone import Backbone
-from zhanr.training.export import to_onnx_bytes
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.training.export import to_onnx_bytes
 
 LICENCE = "Apache-2.0, from weights under ISC; trained on GTZAN, whose recordings are for research use"
 DESCRIPTION = "musicnn distilled to the stores' pictures, with a radial-basis head; knows what it does not know"
@@ -106,7 +106,7 @@ def training(card: dict[str, Any], stores: list[FeatureStore]) -> dict[str, Any]
         ],
         "split": f"all {card['n_centres']} of train+valid; the scores are out of fold",
         "seed": 0,  # of the augmented copies; those of the folds are named with the scores
-        "recipe": "recipes/backbone",
+        "recipe": "research/backbone",
         "head": card["head"],
         "versions": {module.__name__: str(module.__version__) for module in (zhanr, torch, numpy, scipy, sklearn)},
     }

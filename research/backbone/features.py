@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
-from recipes.backbone import grid
-from zhanr.datasets.store import FeatureStore, concat
+from research.backbone import grid
+from research.backbone.network import Backbone
 from zhanr.features import dequantise, mel_to_hz
-from zhanr.models.backbone import Backbone
+from zhanr.lab.datasets.store import FeatureStore, concat
 
 Array = NDArray[Any]
 WINDOW, HOP = 129, 129

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from recipes.backbone.head import LOGIT_SCALE, Problem, Settings
-from recipes.backbone.score import score
-from zhanr.models.backbone import Backbone
+from research.backbone.head import LOGIT_SCALE, Problem, Settings
+from research.backbone.network import Backbone
+from research.backbone.score import score
 
 
 def main() -> None:

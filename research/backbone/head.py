@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from research.backbone.network import EMBEDDING_SIZE, ClassicFrames, Tower
 from zhanr.aggregate import log_softmax
-from zhanr.datasets import gtzan
-from zhanr.models.backbone import EMBEDDING_SIZE, ClassicFrames, Tower
+from zhanr.lab.datasets import gtzan
 
 Array = NDArray[Any]
 Head = tuple[Array, Array]

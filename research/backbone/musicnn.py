@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recipes.backbone.tf_checkpoint import read_checkpoint
+from research.backbone.tf_checkpoint import read_checkpoint
 
 BN_EPS = 1e-3  # TensorFlow's default
 LIVE_NORM = 1e-2

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zhanr.models.base import GenreModel
+from zhanr.lab.networks.base import GenreModel
 
 N_MELS = 128
 TOWER_MELS = 96

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from recipes.backbone.head import GENRES, LOGIT_SCALE, N_FOLDS, Array, Problem, nearest
+from research.backbone.head import GENRES, LOGIT_SCALE, N_FOLDS, Array, Problem, nearest
+from research.backbone.network import EMBEDDING_SIZE
+from zhanr import metrics
 from zhanr.aggregate import log_softmax, softmax
-from zhanr.evaluation import metrics
-from zhanr.models.backbone import EMBEDDING_SIZE
 
 WINDOW, HOP = 129, 129
 PROTOCOL = (

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from recipes.backbone import grid, musicnn
+from research.backbone import grid, musicnn
 from zhanr import features
 from zhanr.audio import MIN_SECONDS, AudioReader, find_audio
 from zhanr.config import FeatureConfig

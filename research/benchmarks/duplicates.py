@@ -1,6 +1,8 @@
-"""How far apart are the embeddings of one recording in two codings? python benchmarks/duplicates.py FOLDER [--model M].
+"""How far apart are the embeddings of one recording in two codings?
 
-Chooses `zhanr.batch.duplicates.DISTANCE`: it must be above nearly all distances between codings of a recording, and
+    python research/benchmarks/duplicates.py FOLDER [--model M]
+
+Chooses `zhanr.scan.duplicates.DISTANCE`: it must be above nearly all distances between codings of a recording, and
 below most between different songs, because every pair below it is decoded and compared by fingerprint.
 """
 

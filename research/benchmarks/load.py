@@ -1,4 +1,4 @@
-"""The application under load: python benchmarks/load.py [--clients 32] [--seconds 120] (for docs/api.md).
+"""The application under load: python research/benchmarks/load.py [--clients 32] [--seconds 120] (for docs/api.md).
 
 Starts `zhanr app`, lets many clients post 30-second songs over loopback without a pause, and says what came back, how
 much memory the server and its listening processes took over time, and whether every answer is the command line's.
@@ -19,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
-DEMO = Path(__file__).parents[1] / "demo"
+DEMO = Path(__file__).parents[2] / "demo"
 
 
 def main() -> None:

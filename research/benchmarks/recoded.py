@@ -1,6 +1,6 @@
 """Does a codec move the answer? The same music as wav, flac, mp3, m4a and opus, made by ffmpeg with its defaults.
 
-python benchmarks/recoded.py FOLDER... [--every N]     needs the program ffmpeg
+python research/benchmarks/recoded.py FOLDER... [--every N]     needs the program ffmpeg
 
 A song counts as moved where any genre's probability differs from that of the wav file by more than 0.05.
 """

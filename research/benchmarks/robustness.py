@@ -1,6 +1,6 @@
 """How often the answer stays the same when the recording is spoilt: a table of agreement rates, from real audio.
 
-python benchmarks/robustness.py FOLDER [--songs 60]
+python research/benchmarks/robustness.py FOLDER [--songs 60]
 
 Each song is decoded, spoilt in one way, encoded and classified through the whole serving path. "same genre" is the
 share of songs whose likeliest genre is that of the untouched song; "moved" is the median change of its probability.

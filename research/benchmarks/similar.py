@@ -1,4 +1,6 @@
-"""How quickly the most similar of a million songs are found: python benchmarks/similar.py [--songs N] [--size D].
+"""How quickly the most similar of a million songs are found.
+
+    python research/benchmarks/similar.py [--songs N] [--size D]
 
 The embeddings are random clusters whose spread falls off along D directions as those of trained networks do (or not at
 all with --decay 0, the worst case for the index). `usearch` and `sqlite-vec` take part where they are installed.

@@ -1,4 +1,6 @@
-"""Are similar songs of the same genre? python benchmarks/similar_quality.py [--shared ../shared] [--model MODEL].
+"""Are similar songs of the same genre?
+
+    python research/benchmarks/similar_quality.py [--shared ../shared] [--model MODEL]
 
 Precision@10 of genre: of the ten songs nearest to each song of GTZAN's fault-filtered validation part, how many are of
 its genre. Beside the embeddings stand two baselines: statistics of MFCCs (means and variances over 30 s, standardised),
@@ -17,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr import Classifier
-from zhanr.datasets import gtzan
-from zhanr.datasets.splits import artist_key
-from zhanr.datasets.store import FeatureStore
+from zhanr.lab.datasets import gtzan
+from zhanr.lab.datasets.store import FeatureStore
 from zhanr.library.similar import METRICS, Index, Metric
+from zhanr.words import artist_key
 
 K = 10
 Floats = NDArray[np.float32]
@@ -60,7 +62,7 @@ def mfcc_statistics(path: Path, names: list[str]) -> Floats:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shared", type=Path, default=Path(__file__).parents[2] / "shared")
+    parser.add_argument("--shared", type=Path, default=Path(__file__).parents[3] / "shared")
     parser.add_argument("--model")
     options = parser.parse_args()
     store = FeatureStore.load(options.shared / "gtzan" / "mel128_valid.npz")

@@ -1,6 +1,6 @@
 """How long a song takes, part by part, beside decoding and a librosa mel-spectrogram of the same song, in one run.
 
-python benchmarks/speed.py demo/blues.mp3          needs the extra `dev` (librosa)
+python research/benchmarks/speed.py demo/blues.mp3          needs the extra `dev` (librosa)
 
 Every part runs on one thread; the numbers are medians in milliseconds of CPU time.
 """

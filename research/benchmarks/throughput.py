@@ -1,4 +1,6 @@
-"""Songs a second and core, bytes a row: python benchmarks/throughput.py FOLDER [--model MODEL] (for docs/scale.md).
+"""Songs a second and core, bytes a row.
+
+    python research/benchmarks/throughput.py FOLDER [--model MODEL] (for docs/scale.md)
 
 Processor time is counted, not the time on the wall, so that other work on the machine changes little.
 """
@@ -12,11 +14,11 @@ from pathlib import Path
 
 from zhanr.audio import AudioReader, find_audio
 from zhanr.audio.payload import payload_sha256
-from zhanr.batch.analyse import analyser
 from zhanr.classifier import Classifier
-from zhanr.frontend import segments
 from zhanr.library import Library, Song
 from zhanr.library.parquet import write_songs
+from zhanr.scan.analyse import analyser
+from zhanr.segments import segments
 
 
 def main() -> None:

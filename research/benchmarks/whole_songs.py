@@ -1,6 +1,6 @@
 """Is a part of a song enough? The answer of N spread segments of 30 s against that of the whole song, and the time.
 
-python benchmarks/whole_songs.py FOLDER...
+python research/benchmarks/whole_songs.py FOLDER...
 
 "same genre" is the share of songs whose likeliest genre is that of the whole song, "moved" the median change of its
 probability, "time" the CPU time in milliseconds for decoding, features and network, summed over all songs.
@@ -18,7 +18,7 @@ from zhanr import Classifier
 from zhanr.aggregate import aggregate
 from zhanr.audio import AudioReader, find_audio, probe
 from zhanr.features import dequantise
-from zhanr.frontend import segments
+from zhanr.segments import segments
 from zhanr.windows import cut
 
 SPREAD = (1, 2, 3, 5, 8)

@@ -17,7 +17,7 @@ from zhanr.aggregate import aggregate, novelty, softmax
 from zhanr.audio import AudioReader, Source
 from zhanr.bundle import Bundle, Card, Outputs, load_bundle
 from zhanr.errors import AudioError
-from zhanr.frontend import Segment, segments
+from zhanr.segments import Segment, segments
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from zhanr.audio.bounds import UNBOUNDED
 from zhanr.bundle import Bundle
 from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError
-from zhanr.frontend import Segment, segments
+from zhanr.segments import Segment, segments
 
 N_BANDS = 8
 MOMENT_SECONDS = 1.0

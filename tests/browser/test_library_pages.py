@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import DEMO, PATIENCE, NewPage, serving
 from zhanr.library import Library, Song
-from zhanr.library.tags.formats import read_genres
+from zhanr.tags.formats import read_genres
 
 N_MANY = 5_000
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")

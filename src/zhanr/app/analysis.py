@@ -13,8 +13,8 @@ from zhanr.audio import AudioInfo, AudioReader, Bounds
 from zhanr.audio.payload import payload_sha256
 from zhanr.classifier import Classifier, Prediction
 from zhanr.errors import FileError
-from zhanr.frontend import Segment
 from zhanr.library import Song
+from zhanr.segments import Segment
 
 COLUMNS = 2000
 Ask = Callable[[str], bool]

@@ -17,10 +17,10 @@ from typing import Any, Generic, TypeVar
 from zhanr.app import analysis
 from zhanr.app.analysis import Analysis
 from zhanr.app.settings import Settings
-from zhanr.batch.worker import Limits, Lost, Pool, Task
 from zhanr.bundle import Bundle
 from zhanr.classifier import Classifier, Prediction
 from zhanr.errors import AudioError, ModelFileError, ZhanrError
+from zhanr.scan.worker import Limits, Lost, Pool, Task
 
 R = TypeVar("R")
 

@@ -17,13 +17,13 @@ from typing import Any, Literal
 from zhanr.app.problems import Problem
 from zhanr.app.rows import printable
 from zhanr.errors import FileError, PlanError, ZhanrError
-from zhanr.library.tags.answers import from_library
-from zhanr.library.tags.apply import Outcome, apply, folders
-from zhanr.library.tags.formats import checked_genre, distinct
-from zhanr.library.tags.journal import Journal, default_folder, new_path
-from zhanr.library.tags.plan import Row, join, plan, read_plan, split, write_plan
-from zhanr.library.tags.policy import Policy
-from zhanr.library.tags.undo import undo
+from zhanr.tags.apply import Outcome, apply, folders
+from zhanr.tags.candidates import from_library
+from zhanr.tags.formats import checked_genre, distinct
+from zhanr.tags.journal import Journal, default_folder, new_path
+from zhanr.tags.plan import Row, join, plan, read_plan, split, write_plan
+from zhanr.tags.policy import Policy
+from zhanr.tags.undo import undo
 
 Stage = Literal["planning", "planned", "trying", "tried", "writing", "written", "undoing", "undone", "failed"]
 Part = Literal["all", "write", "left", "problems"]

@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
-from zhanr.cli import app as serving
-from zhanr.cli import classify, data, evaluate, handmade, library, model, plot, scan, similar, study, tag, train
+from zhanr.cli import classify, learn, library, model, scan, serve, similar, tag
 from zhanr.errors import ZhanrError
+from zhanr.lab.cli import app as lab
+
+MOVED = ("data", "extract", "train", "evaluate", "study", "plot", "handmade")
+"""Commands of the first edition that are now in `zhanr lab`; their old names say so for one release."""
 
 app = typer.Typer(
     name="zhanr",
@@ -39,19 +42,25 @@ def _options(
 
 app.command("classify")(classify.classify)
 app.command("scan")(scan.scan)
-app.command("similar")(similar.similar)
-app.command("app")(serving.app)
-library.app.command("duplicates")(similar.duplicates)
-app.command("extract")(data.extract)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("study")(study.study)
 app.add_typer(library.app, name="library", help="See, filter, export and correct what a scan has found.")
+library.app.command("duplicates")(similar.duplicates)
 app.add_typer(tag.app, name="tag", help="Write genres into the files: plan, look, apply, undo.")
+app.command("similar")(similar.similar)
+app.command("learn")(learn.learn)
+app.command("app")(serve.app)
 app.add_typer(model.app, name="model", help="See the models that there are and what they say of themselves.")
-app.add_typer(plot.app, name="plot", help="Draw sound, networks, and what models say of songs.")
-app.add_typer(handmade.app, name="handmade", help="Hand-made features: from audio, and what can be learnt of them.")
-app.add_typer(data.app, name="data", help="Look after the music that a model is trained on.")
+app.add_typer(lab, name="lab", help="The bench: data sets, training, evaluation, studies and figures.")
+
+
+def _moved(name: str) -> None:
+    @app.command(name, hidden=True, context_settings={"ignore_unknown_options": True, "help_option_names": []})
+    def tell(_arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+        typer.echo(f"zhanr: `zhanr {name}` is now `zhanr lab {name}`", err=True)
+        raise typer.Exit(2)
+
+
+for _name in MOVED:
+    _moved(_name)
 
 
 def main() -> None:

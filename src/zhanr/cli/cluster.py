@@ -42,9 +42,9 @@ def scan(
     """Run it and say what came of it."""
     if target is None:
         raise typer.BadParameter("--engine ray needs -o FOLDER for its Parquet files")
-    from zhanr.batch import ray
-    from zhanr.batch.worker import Limits
     from zhanr.library import Song
+    from zhanr.scan import ray
+    from zhanr.scan.worker import Limits
 
     seconds, memory = limits
     with output.progress("parts") as tell:

@@ -1,4 +1,4 @@
-"""`zhanr train --from-library`: a model with one's own genres, and an honest report before it replaces anything."""
+"""`zhanr learn`: a model with one's own genres, and an honest report before it replaces anything."""
 
 from __future__ import annotations
 
@@ -8,37 +8,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zhanr.cli import output
+from zhanr.cli.scan import LibraryOption
 
 if TYPE_CHECKING:
-    from zhanr.training.own import Comparison, Result
-
-FromLibrary = Annotated[
-    bool, typer.Option("--from-library", help="Learn your own genres from the library instead of a config.")
-]
-Model = Annotated[str | None, typer.Option(help="The model that the library was scanned with.")]
-TrustTags = Annotated[
-    bool, typer.Option("--trust-tags", help="Learn from the genre tags of your files, too, not from corrections alone.")
-]
-Where = Annotated[str | None, typer.Option(help="Learn from the songs of a filter only: --where 'path~collection'.")]
-Force = Annotated[bool, typer.Option("--force", help="Write the model even if it is not better.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object (with --from-library).")]
+    from zhanr.learn.own import Comparison, Result
 
 
-def train_from_library(
-    target: Path | None,
-    *,
-    library: Path | None,
-    model: str | None,
-    where: str | None,
-    trust_tags: bool,
-    force: bool,
-    as_json: bool,
+def learn(
+    target: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The model file (default: own.onnx beside the library).")
+    ] = None,
+    library: LibraryOption = None,
+    model: Annotated[str | None, typer.Option(help="The model that the library was scanned with.")] = None,
+    trust_tags: Annotated[
+        bool,
+        typer.Option("--trust-tags", help="Learn from the genre tags of your files, too, not from corrections alone."),
+    ] = False,
+    where: Annotated[
+        str | None, typer.Option(help="Learn from the songs of a filter only: --where 'path~collection'.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write the model even if it is not better.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
-    """Train, report, and write the model if it is better. Exit code 1 if it was not written."""
+    """Learn your own genres from your corrections, in seconds, and write a model of them.
+
+    It is written only if it is better on artists that it never saw. Exit code 1 if it was not written.
+    """
     try:
-        from zhanr.training.own import train_own
+        from zhanr.learn.own import train_own
     except ModuleNotFoundError as error:
-        output.fail(f"training needs the package {error.name}: pip install 'zhanr[train]'")
+        output.fail(f"learning needs the package {error.name}: pip install {error.name}")
         raise typer.Exit(1) from error
     from zhanr.library import Library
 

@@ -143,7 +143,7 @@ def export(
 ) -> None:
     """Write songs to a table (csv, json with an object a line, parquet with embeddings) or a playlist (m3u).
 
-    A manifest is a data set for `zhanr extract`: the songs that you gave a genre, by a correction or by a tag.
+    A manifest is a data set for `zhanr lab extract`: the songs that you gave a genre, by a correction or by a tag.
     """
     from zhanr.library import export as exports
 

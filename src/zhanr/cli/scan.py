@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from zhanr.cli import cluster, output
 
 if TYPE_CHECKING:
-    from zhanr.batch.scan import Summary
+    from zhanr.scan.scan import Summary
 
 LINE_SECONDS = 10.0
 WINDOW_SECONDS = 60.0
@@ -58,10 +58,10 @@ def scan(
             raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit and --again don't")
         cluster.scan(folders, target, address, model=model, jobs=jobs, limits=(seconds, memory), as_json=as_json)
         return
-    from zhanr.batch.analyse import analyser
-    from zhanr.batch.scan import Scan
-    from zhanr.batch.worker import Limits
     from zhanr.library import Library
+    from zhanr.scan.analyse import analyser
+    from zhanr.scan.scan import Scan
+    from zhanr.scan.worker import Limits
 
     start, sha256 = analyser(model)
     limits = Limits(seconds=seconds, memory=int(memory * 2**30))

@@ -60,10 +60,10 @@ def _seed(library: Library, path: Path, model: str | None) -> Song:
     if known is not None and known.embedding is not None:
         return known
     from zhanr.audio.payload import payload_sha256
-    from zhanr.batch.analyse import with_prediction
     from zhanr.classifier import Classifier
     from zhanr.library import Song
-    from zhanr.library.labels import with_labels
+    from zhanr.scan.analyse import with_prediction
+    from zhanr.tags.labels import with_labels
 
     classifier = Classifier.load(model)
     ours, theirs = classifier.bundle.sha256, library.main_model()
@@ -97,7 +97,7 @@ def duplicates(
     as_json: Json = False,
 ) -> None:
     """Find recordings that are there more than once, in whatever format; nothing is deleted."""
-    from zhanr.batch.duplicates import find_duplicates
+    from zhanr.scan.duplicates import find_duplicates
 
     given: dict[str, Any] = {"distance": distance, "seconds": seconds}
     options = {name: value for name, value in given.items() if value is not None}

@@ -15,9 +15,9 @@ from zhanr.cli import output
 from zhanr.errors import FileError, PlanError
 
 if TYPE_CHECKING:
-    from zhanr.library.tags.apply import Outcome
-    from zhanr.library.tags.plan import Row
-    from zhanr.library.tags.policy import Policy
+    from zhanr.tags.apply import Outcome
+    from zhanr.tags.plan import Row
+    from zhanr.tags.policy import Policy
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -79,8 +79,8 @@ def make_plan(
 
     Exit code 0: the plan is written; 1: some file could not be looked at (the plan holds the others); 2: wrong usage.
     """
-    from zhanr.library.tags.answers import from_files, from_library
-    from zhanr.library.tags.plan import plan, write_plan
+    from zhanr.tags.candidates import from_files, from_library
+    from zhanr.tags.plan import plan, write_plan
 
     if target.exists() and not force:
         raise PlanError(target, "there is a plan already, which may have been edited; --force replaces it")
@@ -118,8 +118,8 @@ def _policy(
     also: float | None,
     no_genre: list[str] | None,
 ) -> Policy:
-    from zhanr.library.tags.formats import genre_key
-    from zhanr.library.tags.policy import NAMES, Policy, read_names, read_thresholds, read_whitelist
+    from zhanr.tags.formats import genre_key
+    from zhanr.tags.policy import NAMES, Policy, read_names, read_thresholds, read_whitelist
 
     common, single = read_thresholds(threshold or [])
     return Policy(
@@ -190,9 +190,9 @@ def apply_plan(
     It may be stopped at any moment and started again: what is written already is passed over. Exit code 0: all is
     well; 1: some file was refused or could not be written, for the reason given; 2: wrong usage.
     """
-    from zhanr.library.tags.apply import Options, apply, folders
-    from zhanr.library.tags.journal import Journal, new_path
-    from zhanr.library.tags.plan import read_plan
+    from zhanr.tags.apply import Options, apply, folders
+    from zhanr.tags.journal import Journal, new_path
+    from zhanr.tags.plan import read_plan
 
     rows = [row for row in read_plan(plan) if row.write]
     options = Options(keep_mtime=keep_mtime, split_links=split_links)
@@ -222,8 +222,8 @@ def undo_changes(
     Files that somebody has changed since are left as they are. It may be stopped and repeated. Exit code 0: all is
     well; 1: some file was refused or could not be written, for the reason given; 2: wrong usage.
     """
-    from zhanr.library.tags.journal import find
-    from zhanr.library.tags.undo import undo
+    from zhanr.tags.journal import find
+    from zhanr.tags.undo import undo
 
     bad = 0
     for journal in find(what):

@@ -1,4 +1,4 @@
-"""What is wrong with a data set of audio, found before anything is trained on it: `zhanr data check`."""
+"""What is wrong with a data set of audio, found before anything is trained on it: `zhanr lab data check`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from zhanr.audio import AudioReader
 from zhanr.audio.reader import MIN_SECONDS, SILENCE_PEAK
-from zhanr.batch.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, Match, find_matches
-from zhanr.batch.pool import each
-from zhanr.datasets import Dataset, Track
 from zhanr.errors import AudioError
+from zhanr.lab.datasets import Dataset, Track
+from zhanr.scan.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, Match, find_matches
+from zhanr.scan.pool import each
 
 Kind = Literal["unreadable", "silent", "clipped", "too short", "duplicate", "near-duplicate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -1,4 +1,4 @@
-"""From a data set of audio to a feature store: what `zhanr extract` does."""
+"""From a data set of audio to a feature store: what `zhanr lab extract` does."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.batch.pool import each
 from zhanr.config import FeatureConfig, WindowConfig
-from zhanr.datasets import Dataset, FeatureStore, Track
 from zhanr.errors import AudioError, DatasetError
-from zhanr.frontend import excerpt
+from zhanr.lab.datasets import Dataset, FeatureStore, Track
+from zhanr.scan.pool import each
+from zhanr.segments import excerpt
 
 R = TypeVar("R")
 

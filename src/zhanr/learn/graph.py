@@ -7,7 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from zhanr.errors import ZhanrError
-from zhanr.training.head import Head
+from zhanr.learn.linear import Head
 
 BEFORE = "logits_before"
 

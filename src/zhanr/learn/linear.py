@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from zhanr import metrics
 from zhanr.aggregate import log_softmax
 from zhanr.errors import ConfigError
-from zhanr.evaluation import metrics
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import zhanr
+from zhanr import metrics
 from zhanr.bundle import Bundle, Card, load_bundle, write_bundle
-from zhanr.datasets.splits import artist_key
 from zhanr.errors import ConfigError
-from zhanr.evaluation import metrics
 from zhanr.files import replacing
+from zhanr.learn.graph import with_head
+from zhanr.learn.linear import FOLDS, CrossValidation, cross_validate, fit
 from zhanr.library import Library, Song
 from zhanr.library.agreement import Names, folded, given_genre
-from zhanr.training.graph import with_head
-from zhanr.training.head import FOLDS, CrossValidation, cross_validate, fit
+from zhanr.words import artist_key
 
 LEAST_SONGS, LEAST_GROUPS = 10, 3
 """What a genre needs to be learnt: so many songs, and of so many artists (or albums)."""

@@ -52,7 +52,7 @@ def _csv_row(song: Song) -> dict[str, Any]:
 
 
 def export_manifest(songs: Iterable[Song], target: Path) -> int:
-    """A data set for `zhanr extract`: the songs that a person gave one genre, by a correction or by a tag."""
+    """A data set for `zhanr lab extract`: the songs that a person gave one genre, by a correction or by a tag."""
     with target.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "genre", "artist"))

@@ -3,8 +3,8 @@
 One million songs are searched in milliseconds without an index that approximates. Each embedding is turned so that its
 first few numbers say most of it (principal components). Of the rest only the length is kept, and with that the
 Cauchy-Schwarz inequality bounds how near a song can be. All bounds together are one product of a narrow matrix with a
-vector; only the songs whose bound beats the best ones found are then compared in full. `benchmarks/similar.py` measures
-it beside the alternatives.
+vector; only the songs whose bound beats the best ones found are then compared in full.
+`research/benchmarks/similar.py` measures it beside the alternatives.
 """
 
 from __future__ import annotations

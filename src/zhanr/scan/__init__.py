@@ -1,1 +1,1 @@
-"""Work on whole data sets: checking them, and extracting their features."""
+"""Folders of music into the library: find (`walk`), analyse in child processes (`worker`), keep (`scan`), compare."""

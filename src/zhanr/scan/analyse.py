@@ -13,7 +13,7 @@ from zhanr.bundle import load_bundle
 from zhanr.classifier import Classifier, Prediction
 from zhanr.errors import AudioError, ModelFileError
 from zhanr.library import Song
-from zhanr.library.labels import with_labels
+from zhanr.tags.labels import with_labels
 
 AGAIN = 0
 """The `mtime_ns` of a song that the next scan should look at again, whatever its file says."""

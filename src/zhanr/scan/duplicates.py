@@ -1,7 +1,7 @@
 """One recording in several files: equal audio is known by its hash, music coded anew by its fingerprint.
 
 Embeddings only propose. Two songs of one album may have nearly the same embedding, so what they propose is decoded, and
-`zhanr.batch.fingerprint` decides.
+`zhanr.scan.fingerprint` decides.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhanr.audio import AudioReader
-from zhanr.batch.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, find_matches
-from zhanr.batch.pool import each
 from zhanr.errors import AudioError
 from zhanr.library import Library, Song
 from zhanr.library.similar import close_pairs, same_sound
+from zhanr.scan.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, find_matches
+from zhanr.scan.pool import each
 
 DISTANCE = 0.1
 """The cosine distance up to which two embeddings may be of one recording.
 
-`benchmarks/duplicates.py` on 40 excerpts of 15-30 s: 95 % of copies in MP3 (64 and 128 kbit/s), AAC and FLAC are within
-0.081, the median is 0.001 to 0.009; of pairs of different songs 1 % are within 0.085. So 0.1 finds nearly all copies
-and proposes few others, each of which costs the decoding of two files.
+`research/benchmarks/duplicates.py` on 40 excerpts of 15-30 s: 95 % of copies in MP3 (64 and 128 kbit/s), AAC and FLAC
+are within 0.081, the median is 0.001 to 0.009; of pairs of different songs 1 % are within 0.085. 0.1 finds nearly all
+copies and proposes few others, each of which costs the decoding of two files.
 """
 SECONDS = 3.0
 """How much longer one of two files of a recording may be."""

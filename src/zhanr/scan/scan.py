@@ -16,10 +16,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from zhanr.batch.analyse import AGAIN
-from zhanr.batch.walk import Listing, walk
-from zhanr.batch.worker import Limits, Lost, Pool, Task, Work
 from zhanr.library import Library, Song, presence
+from zhanr.scan.analyse import AGAIN
+from zhanr.scan.walk import Listing, walk
+from zhanr.scan.worker import Limits, Lost, Pool, Task, Work
 
 Progress = Callable[[str, int, int | None], None]
 _ANSWER = (
@@ -75,7 +75,7 @@ class Scan:
     Parameters
     ----------
     start, model_sha256
-        What a worker starts with and the model that it uses, as `zhanr.batch.analyse.analyser` gives them.
+        What a worker starts with and the model that it uses, as `zhanr.scan.analyse.analyser` gives them.
     again
         Also classify what another model classified, and try failures again.
     limit

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from zhanr.errors import TagError
-from zhanr.library.tags import disk
-from zhanr.library.tags.edits import Edit, inverse, spliced
-from zhanr.library.tags.formats import checked_genres, edits_for, read_tags
-from zhanr.library.tags.journal import Entry, Journal
-from zhanr.library.tags.plan import Row
-from zhanr.library.tags.verify import difference, facts
+from zhanr.tags import disk
+from zhanr.tags.formats import checked_genres, edits_for, read_tags
+from zhanr.tags.formats.edits import Edit, inverse, spliced
+from zhanr.tags.journal import Entry, Journal
+from zhanr.tags.plan import Row
+from zhanr.tags.verify import difference, facts
 
 Status = Literal["written", "would be written", "done", "restored", "would be restored", "refused", "failed"]
 

@@ -11,8 +11,8 @@ from zhanr.audio.payload import payload_sha256
 from zhanr.classifier import Classifier
 from zhanr.errors import FileError, TagError
 from zhanr.library.store import Library, Song
-from zhanr.library.tags.disk import reading
-from zhanr.library.tags.policy import Answer, Policy
+from zhanr.tags.disk import reading
+from zhanr.tags.policy import Answer, Policy
 
 Answered = tuple[Path, Answer] | FileError
 """A song and what is known of it, or why nothing is."""

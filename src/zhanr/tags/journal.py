@@ -21,8 +21,8 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from zhanr.errors import PlanError
 from zhanr.library.store import default_path
-from zhanr.library.tags.disk import Check, lock, sync_folder, why
-from zhanr.library.tags.edits import Edit
+from zhanr.tags.disk import Check, lock, sync_folder, why
+from zhanr.tags.formats.edits import Edit
 
 _FORMAT = 1
 _SUFFIX = ".undo"

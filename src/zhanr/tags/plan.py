@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from zhanr.errors import FileError, PlanError, TagError
-from zhanr.library.tags.disk import Check, real, temporary, why
-from zhanr.library.tags.formats import checked_genre, distinct, read_genres
-from zhanr.library.tags.policy import Answer, Policy, decide
+from zhanr.tags.disk import Check, real, temporary, why
+from zhanr.tags.formats import checked_genre, distinct, read_genres
+from zhanr.tags.policy import Answer, Policy, decide
 
 COLUMNS = ("write", "genre", "old", "confidence", "reason", "path", "check")
 _NEEDED = ("write", "genre", "path", "check")

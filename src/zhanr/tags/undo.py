@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from zhanr.errors import TagError
-from zhanr.library.tags import disk
-from zhanr.library.tags.apply import Outcome, write_spliced
-from zhanr.library.tags.edits import ordered
-from zhanr.library.tags.journal import Entry, Journal
+from zhanr.tags import disk
+from zhanr.tags.apply import Outcome, write_spliced
+from zhanr.tags.formats.edits import ordered
+from zhanr.tags.journal import Entry, Journal
 
 
 def undo(journal: Journal, *, dry_run: bool = False) -> Iterator[Outcome]:

@@ -26,9 +26,9 @@ from mutagen.wavpack import WavPack
 from zhanr.audio.metadata import Metadata, read_metadata
 from zhanr.audio.payload import payload_sha256
 from zhanr.errors import AudioError, TagError
-from zhanr.library.tags.edits import Tags
-from zhanr.library.tags.formats import kind_of_file, read_tags
-from zhanr.library.tags.id3 import ID3V1_COMMENT
+from zhanr.tags.formats import kind_of_file, read_tags
+from zhanr.tags.formats.edits import Tags
+from zhanr.tags.formats.id3 import ID3V1_COMMENT
 
 _GENRE_KEYS = frozenset({"tcon", "tco", "genre", "\xa9gen", "gnre", "wm/genre"})
 _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {

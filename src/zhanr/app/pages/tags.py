@@ -15,7 +15,7 @@ from zhanr.app.problems import Problem
 from zhanr.app.rows import Count, Recent, Start, new_router
 from zhanr.app.state import State
 from zhanr.app.tagging import BUSY, Job, Part, Stage, begin, runs
-from zhanr.library.tags.policy import Mode, Policy
+from zhanr.tags.policy import Mode, Policy
 
 ASSETS = ("library.css", "tags.js")
 MOST_AT_ONCE = 4

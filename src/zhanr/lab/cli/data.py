@@ -1,4 +1,4 @@
-"""`zhanr data check` and `zhanr extract`; `zhanr data split` has a file of its own."""
+"""`zhanr lab data check` and `zhanr lab extract`; `zhanr lab data split` has a file of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zhanr.cli import output
-from zhanr.cli.split import split
+from zhanr.lab.cli.split import split
 
 app = typer.Typer(no_args_is_help=True)
 app.command("split")(split)
@@ -24,8 +24,8 @@ def check(
 
     Exit code 0: nothing found; 1: something found.
     """
-    from zhanr.batch.check import check_dataset
-    from zhanr.datasets import open_dataset
+    from zhanr.lab.check import check_dataset
+    from zhanr.lab.datasets import open_dataset
 
     dataset = open_dataset(directory, strict=False)
     with output.progress("checking") as tell:
@@ -53,10 +53,10 @@ def extract(
 
     Files that can't be read (GTZAN's jazz.00054 is one everywhere) are named on standard error and left out.
     """
-    from zhanr.batch.extract import extract_dataset
     from zhanr.bundle import load_bundle
     from zhanr.config import FeatureConfig, WindowConfig, read_toml
-    from zhanr.datasets import open_dataset
+    from zhanr.lab.datasets import open_dataset
+    from zhanr.lab.extract import extract_dataset
 
     tables = read_toml(config) if config else {}
     card = load_bundle().card

@@ -1,4 +1,4 @@
-"""`zhanr evaluate`: how good a model is on a store, a data set or a manifest."""
+"""`zhanr lab evaluate`: how good a model is on a store, a data set or a manifest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from zhanr.cli import output
 
 if TYPE_CHECKING:
-    from zhanr.evaluation.evaluate import Report
+    from zhanr.lab.evaluation.evaluate import Report
 
 
 def evaluate(
@@ -32,9 +32,9 @@ def evaluate(
     Files that can't be read are named and not counted; genres that the model lacks are counted apart.
     """
     from zhanr.classifier import Classifier
-    from zhanr.datasets import open_labelled
-    from zhanr.evaluation.evaluate import evaluate as measure
-    from zhanr.evaluation.evaluate import parse_labels
+    from zhanr.lab.datasets import open_labelled
+    from zhanr.lab.evaluation.evaluate import evaluate as measure
+    from zhanr.lab.evaluation.evaluate import parse_labels
 
     mapping = parse_labels(labels) if labels else None
     classifier = Classifier.load(model)
@@ -52,7 +52,7 @@ def _draw(report: Report, confusion: Path | None, reliability: Path | None) -> N
     """Draw what was asked for; matplotlib is loaded only then."""
     if confusion is None and reliability is None:
         return
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     if confusion is not None:
         plots.confusion_matrix(report.genres, report.confusion, confusion)

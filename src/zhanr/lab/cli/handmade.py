@@ -1,4 +1,4 @@
-"""`zhanr handmade`: hand-made features from audio, and what classifiers make of such a table."""
+"""`zhanr lab handmade`: hand-made features from audio, and what classifiers make of such a table."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def extract(
 
     Files that can't be read are named on standard error and left out.
     """
-    from zhanr.batch.handmade import extract_table
-    from zhanr.datasets import open_dataset
+    from zhanr.lab.datasets import open_dataset
+    from zhanr.lab.handmade.extract import extract_table
 
     data = open_dataset(dataset)
     with output.progress("extracting") as tell:
@@ -39,7 +39,7 @@ def extract(
 
 @app.command("evaluate")
 def evaluate(
-    table: Annotated[Path, typer.Argument(help="A table of `zhanr handmade extract`, or GTZAN's features_30_sec.csv.")],
+    table: Annotated[Path, typer.Argument(help="A table of `handmade extract`, or GTZAN's features_30_sec.csv.")],
     classifier: Annotated[
         list[str] | None,
         typer.Option(help="svm, knn, logistic, boosting (slow) or guess; may be repeated (default: the first three)."),
@@ -57,10 +57,10 @@ def evaluate(
 
     The settings of a classifier are chosen inside the part that it learns from.
     """
-    from zhanr.datasets.table import Table
+    from zhanr.lab.datasets.table import Table
 
     try:
-        from zhanr.training.classical import CLASSIFIERS, PROTOCOLS, answers
+        from zhanr.lab.training.classical import CLASSIFIERS, PROTOCOLS, answers
     except ModuleNotFoundError as error:
         output.fail(f"this needs the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
         raise typer.Exit(1) from error
@@ -82,7 +82,7 @@ def evaluate(
 
 
 def _select(table: Any, groups: list[str] | None) -> Any:
-    from zhanr.handmade import GROUPS
+    from zhanr.lab.handmade import GROUPS
 
     if not groups:
         return table
@@ -92,7 +92,7 @@ def _select(table: Any, groups: list[str] | None) -> Any:
 
 
 def _scores(result: Any) -> dict[str, Any]:
-    from zhanr.evaluation.metrics import wilson_interval
+    from zhanr.metrics import wilson_interval
 
     right, n = int(result.right.sum()), len(result.right)
     return {

@@ -1,4 +1,4 @@
-"""`zhanr plot`: figures of sound, of models and of what they say, each as one PNG or SVG file."""
+"""`zhanr lab plot`: figures of sound, of models and of what they say, each as one PNG or SVG file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from zhanr.cli import output
 
 if TYPE_CHECKING:
     from zhanr.config import FeatureConfig
-    from zhanr.evaluation.evaluate import Report
-    from zhanr.evaluation.plots import Style
+    from zhanr.lab.evaluation.evaluate import Report
+    from zhanr.lab.plots import Style
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def waveform(
 ) -> None:
     """Draw amplitude over time; a tenth of a second shows single vibrations."""
     from zhanr import audio
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     target = _target(to, "waveform")
     rate = audio.probe(song).sample_rate
@@ -84,7 +84,7 @@ def _spectrogram(song: Path, config: FeatureConfig, target: Path, start: float, 
     import dataclasses
 
     from zhanr import audio, features
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     samples = audio.load(song, sample_rate=config.sample_rate, start=start, duration=duration).samples
     config = dataclasses.replace(config, hop_length=max(256, len(samples) // MOST_FRAMES))
@@ -97,7 +97,7 @@ def _spectrogram(song: Path, config: FeatureConfig, target: Path, start: float, 
 @app.command("mel-scale")
 def mel_scale(to: To = None, dark: Dark = False) -> None:
     """Draw the mel scales of HTK and of Slaney over frequency, and their filters."""
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     target = _target(to, "mel-scale")
     plots.mel_scale(target, style=_style(dark))
@@ -113,8 +113,9 @@ def gallery(
     dark: Dark = False,
 ) -> None:
     """Draw random tracks of each genre as mel-spectrograms, to see what a network sees."""
-    from zhanr.datasets import open_labelled
-    from zhanr.evaluation import pieces, plots
+    from zhanr.lab import plots
+    from zhanr.lab.datasets import open_labelled
+    from zhanr.lab.evaluation import pieces
 
     target = _target(to, "gallery")
     chosen, config, problems = pieces.choose(open_labelled(data), each=each, seed=seed)
@@ -135,9 +136,9 @@ def network(
 ) -> None:
     """Draw a network from the model itself: its layers, the shapes between them, their parameters."""
     from zhanr.bundle import load_bundle
-    from zhanr.evaluation import plots
-    from zhanr.models import MODELS, build
-    from zhanr.training import outline
+    from zhanr.lab import plots
+    from zhanr.lab.networks import MODELS, build
+    from zhanr.lab.training import outline
 
     target = _target(to, "network")
     by_name = name in MODELS
@@ -156,7 +157,7 @@ def curves(
     dark: Dark = False,
 ) -> None:
     """Draw a training run's learning curves: accuracy and loss, training and validation."""
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     target = _target(to, "curves")
     plots.learning_curves(history / "history.csv" if history.is_dir() else history, target, style=_style(dark))
@@ -166,7 +167,7 @@ def curves(
 @app.command("confusion")
 def confusion(data: Target, to: To = None, model: Model = None, dark: Dark = False) -> None:
     """Draw which genres a model takes for which."""
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     target = _target(to, "confusion")
     report = _evaluate(data, model)
@@ -177,7 +178,7 @@ def confusion(data: Target, to: To = None, model: Model = None, dark: Dark = Fal
 @app.command("reliability")
 def reliability(data: Target, to: To = None, model: Model = None, dark: Dark = False) -> None:
     """Draw how often a model is right against how sure it is."""
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     target = _target(to, "reliability")
     report = _evaluate(data, model)
@@ -188,7 +189,7 @@ def reliability(data: Target, to: To = None, model: Model = None, dark: Dark = F
 @app.command("risk")
 def risk(data: Target, to: To = None, model: Model = None, dark: Dark = False) -> None:
     """Draw how often a model is wrong when it answers only the songs it is surest of."""
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     target = _target(to, "risk")
     report = _evaluate(data, model)
@@ -200,7 +201,7 @@ def risk(data: Target, to: To = None, model: Model = None, dark: Dark = False) -
 def timeline(song: Song, to: To = None, model: Model = None, dark: Dark = False) -> None:
     """Draw the probabilities of the genres over the time of one song."""
     from zhanr.classifier import Classifier
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     target = _target(to, "timeline")
     plots.timeline(Classifier.load(model).predict(song), target, style=_style(dark))
@@ -209,7 +210,7 @@ def timeline(song: Song, to: To = None, model: Model = None, dark: Dark = False)
 
 def _target(to: Path | None, name: str) -> Path:
     """Where the figure goes; an impossible suffix is an error now, and not when everything is measured."""
-    from zhanr.evaluation import plots
+    from zhanr.lab import plots
 
     return plots.writable(to or Path(f"{name}.png"))
 
@@ -220,8 +221,8 @@ def _style(dark: bool) -> Style:
 
 def _evaluate(data: Path, model: str | None) -> Report:
     from zhanr.classifier import Classifier
-    from zhanr.datasets import open_labelled
-    from zhanr.evaluation.evaluate import evaluate
+    from zhanr.lab.datasets import open_labelled
+    from zhanr.lab.evaluation.evaluate import evaluate
 
     classifier = Classifier.load(model)
     with output.progress("evaluating") as tell:

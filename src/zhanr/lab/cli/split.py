@@ -1,4 +1,4 @@
-"""`zhanr data split`: a feature store or a data set, divided into parts that share no artist and no audio."""
+"""`zhanr lab data split`: a feature store or a data set, divided into parts that share no artist and no audio."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def split(
 ) -> None:
     """Divide labelled music: train, validate, test, and a hold-out group that is scored once, at the very end.
 
-    A store gives a store for each part, for `zhanr train` and `zhanr evaluate`; audio gives a manifest for each, for
-    `zhanr extract` and `zhanr evaluate`. Identical audio stays in one part, and so does an artist unless --by random.
+    A store gives a store for each part, for `zhanr lab train` and `evaluate`; audio gives a manifest for each, for
+    `zhanr lab extract` and `evaluate`. Identical audio stays in one part, and so does an artist unless --by random.
     """
-    from zhanr.datasets import divide, open_labelled
+    from zhanr.lab.datasets import divide, open_labelled
 
     if by not in ("artist", "random", "fault-filtered"):
         raise typer.BadParameter(f"--by is artist, random or fault-filtered, not {by!r}")

@@ -1,4 +1,4 @@
-"""`zhanr study`: the studies of what a genre classifier's accuracy depends on."""
+"""`zhanr lab study`: the studies of what a genre classifier's accuracy depends on."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import typer
 from zhanr.cli import output
 
 if TYPE_CHECKING:
-    from zhanr.studies.runner import Run
+    from zhanr.lab.studies.runner import Run
 
-RESULTS = Path("docs/results")
+RESULTS = Path("results")
 
 
 def study(
@@ -24,7 +24,7 @@ def study(
     ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time, one core each.")] = 1,
     data: Annotated[
-        Path | None, typer.Option(help="The folder of the data (default: $ZHANR_GTZAN, or ../shared/gtzan).")
+        Path | None, typer.Option(help="The folder of the data (default: $ZHANR_GTZAN, or this folder).")
     ] = None,
     train: Annotated[Path | None, typer.Option(help="The feature store of the training part.")] = None,
     valid: Annotated[Path | None, typer.Option(help="The feature store of the validation part.")] = None,
@@ -41,9 +41,9 @@ def study(
     Single runs are kept in runs/studies: a study that was interrupted goes on, and nothing is run twice.
     """
     try:
-        from zhanr.studies import STUDIES, looks_page, report
-        from zhanr.studies.material import Material
-        from zhanr.studies.runner import FOLDER, run_study
+        from zhanr.lab.studies import STUDIES, looks_page, report
+        from zhanr.lab.studies.material import Material
+        from zhanr.lab.studies.runner import FOLDER, run_study
     except ModuleNotFoundError as error:
         output.fail(f"studies need the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
         raise typer.Exit(1) from error

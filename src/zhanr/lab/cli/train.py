@@ -1,56 +1,50 @@
-"""`zhanr train`: a network from a feature store, shown live."""
+"""`zhanr lab train`: a network from a feature store, shown live."""
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zhanr.cli import output, own
-from zhanr.cli.scan import LibraryOption
+from zhanr.cli import output
 
 if TYPE_CHECKING:
-    from zhanr.training.progress import Epoch, Progress
+    from zhanr.lab.training.progress import Epoch, Progress
+
+
+EXAMPLES = ("own-genres", "compact", "paper")
 
 
 def train(
     config: Annotated[
-        Path | None, typer.Argument(help="The run's settings (TOML); see configs/ for examples.", show_default=False)
+        Path | None,
+        typer.Argument(
+            help="The settings of a run (TOML), or a feature store (.npz): the defaults.", show_default=False
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run was stopped.")] = False,
     directory: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where the results go (default: runs/ and the config's name).")
     ] = None,
-    from_library: own.FromLibrary = False,
-    library: LibraryOption = None,
-    model: own.Model = None,
-    trust_tags: own.TrustTags = False,
-    where: own.Where = None,
-    force: own.Force = False,
-    as_json: own.Json = False,
+    example: Annotated[
+        str | None, typer.Option(help=f"Write an example of settings here, and leave: {', '.join(EXAMPLES)}.")
+    ] = None,
 ) -> None:
     """Train a network on feature stores and write its model file, learning curves and history.
 
     Ctrl-C saves the state; --resume goes on to the same result that an uninterrupted run gives.
-
-    With --from-library, train a model with your own genres from your corrections, in seconds, and write it (-o
-    MODEL.onnx, default: beside the library) if it is better on artists that it never saw.
     """
-    if from_library:
-        if config is not None or resume:
-            raise typer.BadParameter("--from-library takes neither a config nor --resume")
-        own.train_from_library(
-            directory, library=library, model=model, where=where, trust_tags=trust_tags, force=force, as_json=as_json
-        )
+    if example is not None:
+        _write_example(example)
         return
     if config is None:
-        raise typer.BadParameter("name a config, or use --from-library")
-    if library or model or where or trust_tags or force or as_json:
-        raise typer.BadParameter("--library, --model, --trust-tags, --where, --force, --json go with --from-library")
+        raise typer.BadParameter("name the settings of a run or a feature store, or write an example with --example")
     try:
-        from zhanr.training.loop import StoppedError
-        from zhanr.training.run import train as run
+        from zhanr.lab.training.loop import StoppedError
+        from zhanr.lab.training.run import run_config
+        from zhanr.lab.training.run import train as run
     except ModuleNotFoundError as error:
         output.fail(
             f"training needs the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'"
@@ -58,7 +52,7 @@ def train(
         raise typer.Exit(1) from error
     with output.bar() as bar:
         try:
-            result = run(config, resume=resume, progress=_display(bar), output=directory)
+            result = run(run_config(config), resume=resume, progress=_display(bar), output=directory)
         except StoppedError as stopped:
             output.warn(f"stopped: {stopped}")
             raise typer.Exit(130) from stopped
@@ -69,9 +63,23 @@ def train(
     )
 
 
+def _write_example(name: str) -> None:
+    """Write the settings `name` of the package into the current folder; never over a file that is there."""
+    if name not in EXAMPLES:
+        raise typer.BadParameter(f"no example is called {name} (there are: {', '.join(EXAMPLES)})")
+    target = Path(f"{name}.toml")
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(files("zhanr.lab").joinpath("configs", target.name).read_text(encoding="utf-8"))
+    except FileExistsError:
+        output.fail(f"{target}: there is such a file already")
+        raise typer.Exit(1) from None
+    typer.echo(f"{target}: read it, change it, then `zhanr lab train {target}`")
+
+
 def _display(bar: Any) -> Progress:
     """A line for each epoch, and a bar for the batches of the one under way, all on standard error."""
-    from zhanr.training.progress import Progress
+    from zhanr.lab.training.progress import Progress
 
     class Display(Progress):
         def on_start(self, *, epochs: int, batches: int, first_epoch: int) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from zhanr.datasets import folder, gtzan, manifest, splits
-from zhanr.datasets.base import Dataset, Track
-from zhanr.datasets.splits import Split
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError
+from zhanr.lab.datasets import folder, gtzan, manifest, splits
+from zhanr.lab.datasets.base import Dataset, Track
+from zhanr.lab.datasets.splits import Split
+from zhanr.lab.datasets.store import FeatureStore
 
 __all__ = [
     "Dataset",

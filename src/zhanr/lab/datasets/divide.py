@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from zhanr.datasets import splits
-from zhanr.datasets.base import Dataset
-from zhanr.datasets.splits import Split
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.files import replacing
+from zhanr.lab.datasets import splits
+from zhanr.lab.datasets.base import Dataset
+from zhanr.lab.datasets.splits import Split
+from zhanr.lab.datasets.store import FeatureStore
 
 Way = Literal["artist", "random", "fault-filtered"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zhanr.config import AUDIO_SUFFIXES
-from zhanr.datasets.base import Dataset, Track, clean_text, file_problem, unique_names
 from zhanr.errors import DatasetError
+from zhanr.lab.datasets.base import Dataset, Track, clean_text, file_problem, unique_names
 
 WRAPPERS = frozenset({"genres", "genres_original", "audio", "data"})
 """Folders that hold the genres rather than being one: GTZAN's two published layouts, and the usual names."""

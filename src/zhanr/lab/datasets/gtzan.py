@@ -8,8 +8,8 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from zhanr.datasets.base import Dataset, Track
 from zhanr.errors import DatasetError
+from zhanr.lab.datasets.base import Dataset, Track
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 PARTS = ("train", "valid", "test")
@@ -65,7 +65,7 @@ def fault_filtered(part: str) -> tuple[str, ...]:
 
 
 def _lines(name: str) -> list[str]:
-    text = (files("zhanr.datasets") / "data" / name).read_text(encoding="utf-8")
+    text = (files("zhanr.lab.datasets") / "data" / name).read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from zhanr.datasets.base import Dataset, Track, clean_text, file_problem, unique_names
 from zhanr.errors import DatasetError
+from zhanr.lab.datasets.base import Dataset, Track, clean_text, file_problem, unique_names
 
 REQUIRED = ("file", "genre")
 NAMES = ("track", "name")

@@ -7,7 +7,6 @@ of the files, on the machine, or on the version of a random generator.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.datasets import gtzan
 from zhanr.errors import ConfigError, DatasetError
+from zhanr.lab.datasets import gtzan
+from zhanr.words import artist_key
 
 Split = dict[str, tuple[str, ...]]
 """The track names of each part: ``{"train": (...), "valid": (...), "test": (...)}``."""
@@ -176,11 +176,6 @@ def counts(split: Parts, names: Sequence[str], labels: Sequence[str]) -> dict[st
     """How many tracks of each genre are in each part: part -> genre -> number."""
     genre = dict(zip(names, labels, strict=True))
     return {part: dict(sorted(Counter(genre[n] for n in members).items())) for part, members in split.items()}
-
-
-def artist_key(artist: str) -> str:
-    """One spelling of an artist's name: without case, punctuation and the difference of "&" and "and"."""
-    return re.sub(r"[\W_]+", "", artist.casefold().replace("&", "and")) or artist
 
 
 def _keys(artists: Mapping[str, str]) -> dict[str, str]:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr.config import FeatureConfig
-from zhanr.datasets import gtzan
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.files import replacing
+from zhanr.lab.datasets import gtzan
 
 REQUIRED = ("x", "names", "labels", "features")
 OPTIONAL = ("n_frames", "frame_index", "artists")

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr.config import AUDIO_SUFFIXES
-from zhanr.datasets import gtzan
-from zhanr.datasets.base import clean_text
-from zhanr.datasets.manifest import decode
 from zhanr.errors import DatasetError
 from zhanr.files import replacing
+from zhanr.lab.datasets import gtzan
+from zhanr.lab.datasets.base import clean_text
+from zhanr.lab.datasets.manifest import decode
 
 NAME, LABEL, ARTIST = "filename", "label", "artist"
 IGNORED = ("length",)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from zhanr import metrics
 from zhanr.config import FeatureConfig
-from zhanr.datasets import Dataset
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import ConfigError, DatasetError, FileError
-from zhanr.evaluation import metrics
+from zhanr.lab.datasets import Dataset
+from zhanr.lab.datasets.store import FeatureStore
 
 if TYPE_CHECKING:
     from zhanr.bundle import Card

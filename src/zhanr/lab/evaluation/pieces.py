@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from zhanr import features
 from zhanr.config import FeatureConfig, WindowConfig
-from zhanr.datasets import Dataset
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError, FileError
-from zhanr.frontend import excerpt
+from zhanr.lab.datasets import Dataset
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.segments import excerpt
 
 
 class Piece(NamedTuple):

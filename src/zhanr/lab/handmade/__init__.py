@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.handmade import pitch, rhythm, timbre
+from zhanr.lab.handmade import pitch, rhythm, timbre
 
 SAMPLE_RATE = 22050
 """The rate in hertz that the lengths of all analysis windows are meant for: GTZAN's."""

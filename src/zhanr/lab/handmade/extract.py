@@ -1,4 +1,4 @@
-"""From a data set of audio to a table of hand-made features: what `zhanr handmade extract` does."""
+"""From a data set of audio to a table of hand-made features: what `zhanr lab handmade extract` does."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr import handmade
 from zhanr.audio import load, probe
-from zhanr.batch.extract import read_tracks
-from zhanr.datasets import Dataset, Track
-from zhanr.datasets.table import Table
 from zhanr.errors import AudioError
+from zhanr.lab import handmade
+from zhanr.lab.datasets import Dataset, Track
+from zhanr.lab.datasets.table import Table
+from zhanr.lab.extract import read_tracks
 
 SECONDS = 30.0
 

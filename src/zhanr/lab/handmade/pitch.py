@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from zhanr.handmade.periodicity import autocorrelation, compressed_spectrum, enhance, highest_peaks
+from zhanr.lab.handmade.periodicity import autocorrelation, compressed_spectrum, enhance, highest_peaks
 
 Array = NDArray[np.floating]
 Floats = NDArray[np.float64]

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.handmade.periodicity import autocorrelation, compressed_spectrum, enhance, highest_peaks
+from zhanr.lab.handmade.periodicity import autocorrelation, compressed_spectrum, enhance, highest_peaks
 
 Array = NDArray[np.floating]
 Floats = NDArray[np.float64]

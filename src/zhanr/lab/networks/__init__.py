@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from zhanr.config import Config
 from zhanr.errors import ConfigError
-from zhanr.models.base import GenreModel
-from zhanr.models.budget import SizedOptions, fitted
-from zhanr.models.compact import CompactCNN, CompactOptions
-from zhanr.models.crnn import CRNN, CRNNOptions
-from zhanr.models.fcn import FCN, FCN4Options, FCN5Options
-from zhanr.models.paper import PaperCNN, PaperOptions
+from zhanr.lab.networks.base import GenreModel
+from zhanr.lab.networks.budget import SizedOptions, fitted
+from zhanr.lab.networks.compact import CompactCNN, CompactOptions
+from zhanr.lab.networks.crnn import CRNN, CRNNOptions
+from zhanr.lab.networks.fcn import FCN, FCN4Options, FCN5Options
+from zhanr.lab.networks.paper import PaperCNN, PaperOptions
 
 __all__ = ["MODELS", "GenreModel", "build"]
 

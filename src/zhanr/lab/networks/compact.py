@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from zhanr.errors import ConfigError
-from zhanr.models.base import GenreModel, pool_sizes, pooled
-from zhanr.models.budget import SizedOptions
+from zhanr.lab.networks.base import GenreModel, pool_sizes, pooled
+from zhanr.lab.networks.budget import SizedOptions
 
 
 @dataclass(frozen=True)

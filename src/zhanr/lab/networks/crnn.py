@@ -11,9 +11,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from zhanr.errors import ConfigError
-from zhanr.models.base import GenreModel, pools_like, pools_until
-from zhanr.models.budget import SizedOptions
-from zhanr.models.fcn import convolution_group
+from zhanr.lab.networks.base import GenreModel, pools_like, pools_until
+from zhanr.lab.networks.budget import SizedOptions
+from zhanr.lab.networks.fcn import convolution_group
 
 POOLS = (2, 3, 4, 4)
 """Of each max-pooling on both axes, for pictures of 96 bins and 1440 frames."""

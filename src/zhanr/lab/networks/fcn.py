@@ -11,8 +11,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from zhanr.errors import ConfigError
-from zhanr.models.base import GenreModel, pools_like
-from zhanr.models.budget import SizedOptions
+from zhanr.lab.networks.base import GenreModel, pools_like
+from zhanr.lab.networks.budget import SizedOptions
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,17 @@
 A new figure is a function that draws on a `canvas`, in the module of its subject.
 """
 
-from zhanr.evaluation.plots.canvas import STYLES, SUFFIXES, Style, canvas, writable
-from zhanr.evaluation.plots.gallery import gallery
-from zhanr.evaluation.plots.history import learning_curves
-from zhanr.evaluation.plots.network import network
-from zhanr.evaluation.plots.paths import animate, trajectories
-from zhanr.evaluation.plots.ranks import Bar, Panel, ranks
-from zhanr.evaluation.plots.scale import mel_scale
-from zhanr.evaluation.plots.scores import confusion_matrix, reliability, risk_coverage
-from zhanr.evaluation.plots.song import timeline
-from zhanr.evaluation.plots.sound import spectrogram, waveform
-from zhanr.evaluation.plots.study import Point, study
+from zhanr.lab.plots.canvas import STYLES, SUFFIXES, Style, canvas, writable
+from zhanr.lab.plots.gallery import gallery
+from zhanr.lab.plots.history import learning_curves
+from zhanr.lab.plots.network import network
+from zhanr.lab.plots.paths import animate, trajectories
+from zhanr.lab.plots.ranks import Bar, Panel, ranks
+from zhanr.lab.plots.scale import mel_scale
+from zhanr.lab.plots.scores import confusion_matrix, reliability, risk_coverage
+from zhanr.lab.plots.song import timeline
+from zhanr.lab.plots.sound import spectrogram, waveform
+from zhanr.lab.plots.study import Point, study
 
 __all__ = [
     "STYLES",

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from zhanr.config import FeatureConfig
-from zhanr.evaluation.pieces import Piece
-from zhanr.evaluation.plots.canvas import PathLike, Style, canvas, printable
-from zhanr.evaluation.plots.sound import label_bins, show, value_label
+from zhanr.lab.evaluation.pieces import Piece
+from zhanr.lab.plots.canvas import PathLike, Style, canvas, printable
+from zhanr.lab.plots.sound import label_bins, show, value_label
 
 KINDS = {"mel": "mel-spectrograms", "stft": "spectrograms", "mfcc": "MFCC"}
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from zhanr.errors import FileError
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, percent
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, percent
 
 HISTORY = ("epoch", "lr", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_song_accuracy")
 """The columns of a training run's history."""

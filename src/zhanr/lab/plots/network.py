@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, printable
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, printable
 
 Layer = tuple[str, tuple[int, ...], int]
 """What a layer does, the shape of what leaves it (without the batch), and how many parameters it learns."""

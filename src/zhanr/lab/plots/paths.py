@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image
 
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, sheet, writable
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, sheet, writable
 
 Landscape = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """f(x, y), elementwise over arrays of one shape."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, printable
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, printable
 
 
 class Bar(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from zhanr.config import FeatureConfig
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas
 from zhanr.features import MelScale, hz_to_mel, mel_filter_bank
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas
 
 FILTERS = 16
 KILOHERTZ = 1000.0

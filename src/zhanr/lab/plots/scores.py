@@ -1,4 +1,4 @@
-"""Figures of what `zhanr evaluate` measures."""
+"""Figures of what `zhanr lab evaluate` measures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from zhanr.evaluation import metrics
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, percent
+from zhanr import metrics
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, percent
 
 
 def confusion_matrix(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.evaluation.plots.canvas import PathLike, Style, canvas, percent, printable
+from zhanr.lab.plots.canvas import PathLike, Style, canvas, percent, printable
 
 if TYPE_CHECKING:
     from zhanr.classifier import Prediction

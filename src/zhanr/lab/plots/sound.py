@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from zhanr import features
 from zhanr.config import FeatureConfig
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, printable
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, printable
 
 Array = NDArray[Any]
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from zhanr.evaluation.plots.canvas import PathLike, Style, Theme, canvas, percent, printable
+from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, percent, printable
 
 MARKERS = "osD^vP"
 WIDTH = 8.4

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr.aggregate import METHODS, aggregate
-from zhanr.studies import clip_length
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Result, Scores, Study
+from zhanr.lab.studies import clip_length
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Result, Scores, Study
 
 MIDDLE = "the middle clip alone"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Study
-from zhanr.studies.training import BASE, Training, configure
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Study
+from zhanr.lab.studies.training import BASE, Training, configure
 
 FRAMES = (10, 19, 39, 64, 97, 193)
 """Widths of a window in frames of 155 ms: about 1.5, 3, 6, 10, 15 and 30 seconds."""

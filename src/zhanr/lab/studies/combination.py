@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zhanr import metrics
 from zhanr.aggregate import aggregate, log_softmax
-from zhanr.datasets import splits
-from zhanr.datasets.store import FeatureStore
-from zhanr.datasets.table import Table
-from zhanr.evaluation import metrics
-from zhanr.studies.handmade import librosa_table
-from zhanr.studies.material import Material
-from zhanr.studies.runner import key_of, load, perform
-from zhanr.studies.study import Case, Result, Scores, Study
-from zhanr.studies.training import Training, configure
-from zhanr.training.classical import CLASSIFIERS, fit, targets
-from zhanr.training.config import TrainConfig
+from zhanr.lab.datasets import splits
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.datasets.table import Table
+from zhanr.lab.studies.handmade import librosa_table
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.runner import key_of, load, perform
+from zhanr.lab.studies.study import Case, Result, Scores, Study
+from zhanr.lab.studies.training import Training, configure
+from zhanr.lab.training.classical import CLASSIFIERS, fit, targets
+from zhanr.lab.training.config import TrainConfig
 
 Floats = NDArray[np.float64]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from zhanr.datasets import splits
-from zhanr.datasets.splits import Split
-from zhanr.datasets.store import FeatureStore
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Study
-from zhanr.studies.training import BASE, Training, configure
+from zhanr.lab.datasets import splits
+from zhanr.lab.datasets.splits import Split
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Study
+from zhanr.lab.studies.training import BASE, Training, configure
 
 VALID_SHARE = 0.1
 """The share of all songs that chooses the epoch."""

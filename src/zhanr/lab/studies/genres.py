@@ -7,9 +7,9 @@ from functools import partial
 
 import numpy as np
 
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Study
-from zhanr.studies.training import BASE, Training, configure
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Study
+from zhanr.lab.studies.training import BASE, Training, configure
 
 
 def subset(genres: Sequence[str], count: int, seed: int) -> tuple[str, ...]:

@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from zhanr import handmade
-from zhanr.batch.handmade import SECONDS, extract_table
-from zhanr.datasets import gtzan, open_dataset
-from zhanr.datasets.table import Table
-from zhanr.studies.material import Material
-from zhanr.studies.runner import FOLDER
-from zhanr.studies.study import Case, Scores, Study
-from zhanr.training.classical import CLASSIFIERS, answers
+from zhanr.lab import handmade
+from zhanr.lab.datasets import gtzan, open_dataset
+from zhanr.lab.datasets.table import Table
+from zhanr.lab.handmade.extract import SECONDS, extract_table
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.runner import FOLDER
+from zhanr.lab.studies.study import Case, Scores, Study
+from zhanr.lab.training.classical import CLASSIFIERS, answers
 
 SHORTEST = 2.0
 """Seconds that every excerpt of the partial audio has."""
@@ -28,7 +28,7 @@ LIBROSA = "features_30_sec.csv"
 
 @dataclass(frozen=True)
 class Classical:
-    """Train a classifier on a table, and score it, by a protocol of `zhanr.training.classical`."""
+    """Train a classifier on a table, and score it, by a protocol of `zhanr.lab.training.classical`."""
 
     table: Table
     classifier: str

@@ -1,4 +1,4 @@
-"""What the paper says of how genres look, as numbers: `zhanr study looks`.
+"""What the paper says of how genres look, as numbers: `zhanr lab study looks`.
 
 Metal is bright over the whole spectrum, classical music has long horizontal lines, disco has vertical lines at equal
 distances. Each statement is measured in two ways on the mel-spectrograms themselves. Nothing is trained here, so there
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr.config import FeatureConfig
-from zhanr.datasets.store import FeatureStore
 from zhanr.features import hz_to_mel, mel_to_hz
+from zhanr.lab.datasets.store import FeatureStore
 
 HIGH_HZ = 4000.0
 PROMINENCE_DB = 4.0

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from zhanr.evaluation import plots
 from zhanr.files import replacing
-from zhanr.studies.looks import MEASURES, RESAMPLES, SEED, Measure, Row, measure
-from zhanr.studies.material import Material
-from zhanr.studies.runner import commit, versions
+from zhanr.lab import plots
+from zhanr.lab.studies.looks import MEASURES, RESAMPLES, SEED, Measure, Row, measure
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.runner import source, versions
 
 NAME = "looks"
 TITLE = "How genres look"
@@ -31,11 +31,11 @@ def write(material: Material, folder: Path) -> list[Path]:
     with replacing(table) as temporary:
         _write_csv(rows, temporary)
     making = [
-        f"- command: `zhanr study {NAME}{' --quick' if material.quick else ''}`",
+        f"- command: `zhanr lab study {NAME}{' --quick' if material.quick else ''}`",
         f"- data, sha256: {len(store)} excerpts, {store.sha256()}",
         f"- features: {store.features.to_dict()}",
         f"- seed of the resampling: {SEED}",
-        f"- commit: {commit()}",
+        f"- source: {source()}",
         f"- versions: {', '.join(f'{name} {number}' for name, number in versions().items())}",
         f"- time: {time.perf_counter() - started:.0f} s of one core",
     ]

@@ -10,18 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from zhanr.batch.extract import extract_dataset
 from zhanr.config import WindowConfig
-from zhanr.datasets import open_dataset
-from zhanr.datasets.store import FeatureStore, concat
 from zhanr.errors import DatasetError
+from zhanr.lab.datasets import open_dataset
+from zhanr.lab.datasets.store import FeatureStore, concat
+from zhanr.lab.extract import extract_dataset
 
 VARIABLE = "ZHANR_GTZAN"
-DEFAULT = Path("../shared/gtzan")
 HELP = (
-    f"the studies need GTZAN as feature stores: a folder (--data, or the variable {VARIABLE}; by default {DEFAULT}) "
+    f"the studies need GTZAN as feature stores: a folder (--data, or the variable {VARIABLE}) "
     "with mel128_train.npz and mel128_valid.npz, or these two by --train and --valid. Make them from the audio of a "
-    "data set with: zhanr extract FOLDER -o mel128_train.npz"
+    "data set with: zhanr lab extract FOLDER -o mel128_train.npz"
 )
 
 
@@ -29,7 +28,7 @@ HELP = (
 class Material:
     """Where the music is, and whether the studies are to be `quick`: the same code, less of everything."""
 
-    folder: Path = DEFAULT
+    folder: Path = Path()
     train_path: Path | None = None
     valid_path: Path | None = None
     audio_path: Path | None = None
@@ -37,11 +36,8 @@ class Material:
 
     @classmethod
     def default_folder(cls) -> Path:
-        """What the variable says, or beside the current folder or the repository."""
-        if named := os.environ.get(VARIABLE):
-            return Path(named)
-        beside_repository = Path(__file__).parents[3] / DEFAULT
-        return beside_repository if not DEFAULT.exists() and beside_repository.exists() else DEFAULT
+        """What the variable says, or the current folder."""
+        return Path(os.environ.get(VARIABLE, "."))
 
     @cached_property
     def full_train(self) -> FeatureStore:

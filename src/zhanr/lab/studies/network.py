@@ -11,9 +11,9 @@ from typing import Any
 
 from zhanr.bundle import DEFAULT_MODEL, load_bundle
 from zhanr.errors import ConfigError
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Scores, Study, Task
-from zhanr.studies.training import Training, configure
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Scores, Study, Task
+from zhanr.lab.studies.training import Training, configure
 
 NETWORKS = {"paper": "paper's CNN", "fcn4": "FCN-4", "fcn5": "FCN-5", "crnn": "CRNN"}
 PARAMETERS = (100_000, 250_000, 500_000, 1_000_000)

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zhanr.evaluation.plots.paths import animate, trajectories
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Scores, Study
-from zhanr.studies.training import BASE, Training, configure
-from zhanr.training.landscapes import LANDSCAPES, Journey, Landscape, journey
+from zhanr.lab.plots.paths import animate, trajectories
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Scores, Study
+from zhanr.lab.studies.training import BASE, Training, configure
+from zhanr.lab.training.landscapes import LANDSCAPES, Journey, Landscape, journey
 
 DECAY = 1e-4
 SMOOTH = {"alpha": 0.99}
@@ -115,7 +115,7 @@ OPTIMISERS = Study(
     log_x=True,
     notes=(
         "Weight decay is 1e-4, and 1e-2 for AdamW, where it is not scaled by the gradients. Every optimiser is torch's "
-        "own but the last, which is the paper's formula written out (`zhanr.training.rmsprop`): equal to torch's to "
+        "own but the last, the paper's formula written out (`zhanr.lab.training.rmsprop`): equal to torch's to "
         "the precision of the numbers. What rounding grows to in ten epochs is all that tells their two rows apart, so "
         "that single seeds, and rows, that differ by no more than these two do are to be taken for equal.",
     ),

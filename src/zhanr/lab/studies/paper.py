@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from zhanr.datasets import splits
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Study
-from zhanr.studies.training import Training, configure
+from zhanr.lab.datasets import splits
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Study
+from zhanr.lab.studies.training import Training, configure
 
 TEST, VALID = 0.2, 0.1
 

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from zhanr import features
 from zhanr.audio import load
 from zhanr.config import FeatureConfig
-from zhanr.datasets import Track, open_dataset
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Scores, Study
-from zhanr.studies.training import configure, measure, settings_of
-from zhanr.training.config import TrainConfig
-from zhanr.training.data import Songs, TrainingData
+from zhanr.lab.datasets import Track, open_dataset
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Scores, Study
+from zhanr.lab.studies.training import configure, measure, settings_of
+from zhanr.lab.training.config import TrainConfig
+from zhanr.lab.training.data import Songs, TrainingData
 
 FRAMES = 32
 """The width of a window: 2.5 s, about what there is of most songs."""

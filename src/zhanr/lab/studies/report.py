@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zhanr.evaluation.metrics import wilson_interval
-from zhanr.evaluation.plots.study import Point
-from zhanr.evaluation.plots.study import study as draw
 from zhanr.files import replacing
-from zhanr.studies.material import Material
-from zhanr.studies.runner import Run
-from zhanr.studies.study import Case, Study
-from zhanr.training.loop import difference
+from zhanr.lab.plots.study import Point
+from zhanr.lab.plots.study import study as draw
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.runner import Run
+from zhanr.lab.studies.study import Case, Study
+from zhanr.lab.training.loop import difference
+from zhanr.metrics import wilson_interval
 
 HEADINGS = {
     "song_accuracy": "songs right",
@@ -160,7 +160,7 @@ def _making(study: Study, summaries: Sequence[Summary], *, quick: bool) -> Itera
     for result in results.values():
         data |= dict.fromkeys(f"{part} {sha[:16]}" for part, sha in result.identity.get("data", {}).items())
     seconds = sum(float(result.about["seconds"]) for result in results.values())
-    yield f"- command: `zhanr study {study.name}{' --quick' if quick else ''}`"
+    yield f"- command: `zhanr lab study {study.name}{' --quick' if quick else ''}`"
     yield f"- seeds: {', '.join(str(seed) for seed in dict.fromkeys(r.seed for s in summaries for r in s.runs))}"
     yield f"- commit: {', '.join(dict.fromkeys(str(r.about['commit']) for r in results.values()))}"
     yield f"- data, sha256: {', '.join(list(data)[:12])}{' and others (see the CSV)' if len(data) > 12 else ''}"
@@ -189,12 +189,12 @@ def _write_csv(study: Study, runs: Sequence[Run], path: Path) -> None:
     scores = list(dict.fromkeys(name for run in runs for name in run.scores))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["study", "series", "case", "x", "seed", *scores, "seconds", "commit", "key", "data"])
+        writer.writerow(["study", "series", "case", "x", "seed", *scores, "seconds", "source", "key", "data"])
         for run in runs:
             about, data = run.result.about, run.result.identity.get("data", {})
             writer.writerow(
                 [study.name, run.case.series, run.case.name, "" if run.case.x is None else f"{run.case.x:g}", run.seed]
                 + [f"{run.scores[name]:.6g}" if name in run.scores else "" for name in scores]
-                + [about["seconds"], about["commit"], run.result.key]
+                + [about["seconds"], about["source"], run.result.key]
                 + [" ".join(f"{part}:{sha}" for part, sha in data.items())]
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,10 +15,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from zhanr import __version__
+import zhanr
 from zhanr.files import replacing
-from zhanr.studies.material import Material
-from zhanr.studies.study import Case, Result, Scores, Study, Task
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Case, Result, Scores, Study, Task
 
 RESULT_VERSION = 1
 """Part of every key; to be raised when the code changes what a task gives."""
@@ -96,7 +95,7 @@ def perform(key: str, task: Task, folder: Path) -> Result:
     scores = dict(task.run(folder / key))
     seconds = round(time.process_time() - started, 2)  # of computing, whatever else the machine does
     files = sorted(file.suffix for file in folder.glob(f"{key}.*"))
-    about = {"seconds": seconds, "commit": commit(), "versions": versions(), "files": files}
+    about = {"seconds": seconds, "source": source(), "versions": versions(), "files": files}
     entry = {"key": key, "identity": task.identity, "scores": scores, "about": about}
     path = folder / f"{key}.json"
     with replacing(path) as temporary:
@@ -118,25 +117,19 @@ def load(path: Path) -> Result | None:
 
 
 @cache
-def commit() -> str:
-    """The commit of the source that runs, with + where it was changed since; "unknown" outside a git repository."""
-    here = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        tracked = git("ls-files", Path(__file__).name)
-        changed = git("status", "--porcelain", "--untracked-files=no", "..")
-        return git("rev-parse", "--short=12", "HEAD") + ("+" if changed else "") if tracked else "unknown"
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+def source() -> str:
+    """The first digits of a hash over all Python files of the package: which code computed a result."""
+    package = Path(zhanr.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"{path.relative_to(package).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 @cache
 def versions() -> dict[str, str]:
     """Of zhanr, Python and the libraries that compute."""
-    found = {"zhanr": __version__, "python": platform.python_version()}
+    found = {"zhanr": zhanr.__version__, "python": platform.python_version()}
     for name in LIBRARIES:
         try:
             found[name] = version(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from zhanr.studies.material import Material
+from zhanr.lab.studies.material import Material
 
 Scores = Mapping[str, float]
 """What was measured, by name. Two are always there: `song_accuracy` (0..1) and `n`, the number of songs it is of.

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import FileError
-from zhanr.studies.material import Material
-from zhanr.studies.study import Scores
-from zhanr.training import validation
-from zhanr.training.config import TrainConfig
-from zhanr.training.data import Songs, TrainingData, all_windows, prepare, songs
-from zhanr.training.loop import Trainer, resolve_device
-from zhanr.training.progress import Progress
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.studies.material import Material
+from zhanr.lab.studies.study import Scores
+from zhanr.lab.training import validation
+from zhanr.lab.training.config import TrainConfig
+from zhanr.lab.training.data import Songs, TrainingData, all_windows, prepare, songs
+from zhanr.lab.training.loop import Trainer, resolve_device
+from zhanr.lab.training.progress import Progress
 
 BASE: dict[str, dict[str, Any]] = {
     "data": {"train": "mel128_train.npz", "valid": "mel128_valid.npz"},

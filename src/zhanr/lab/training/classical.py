@@ -22,11 +22,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from zhanr import metrics
 from zhanr.aggregate import log_softmax
-from zhanr.datasets import splits
-from zhanr.datasets.table import Table
 from zhanr.errors import ConfigError, DatasetError
-from zhanr.evaluation import metrics
+from zhanr.lab.datasets import splits
+from zhanr.lab.datasets.table import Table
 
 Floats = NDArray[np.float64]
 

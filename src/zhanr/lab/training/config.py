@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from zhanr.config import Aggregation, Config, WindowConfig, read_toml
 from zhanr.errors import ConfigError
-from zhanr.training.augment import AugmentConfig
+from zhanr.lab.training.augment import AugmentConfig
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class DataConfig(Config):
 
 @dataclass(frozen=True)
 class ModelConfig(Config):
-    """A network of `zhanr.models` by name, with its options."""
+    """A network of `zhanr.lab.networks` by name, with its options."""
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class ModelConfig(Config):
 
 @dataclass(frozen=True)
 class OptimizerConfig(Config):
-    """An optimiser of `zhanr.training.optim` by name. Weight decay spares biases and normalisation layers."""
+    """An optimiser of `zhanr.lab.training.optim` by name. Weight decay spares biases and normalisation layers."""
 
     name: str = "adamw"
     lr: float = 1e-3
@@ -70,7 +70,7 @@ class OptimizerConfig(Config):
 
 @dataclass(frozen=True)
 class ScheduleConfig(Config):
-    """A learning-rate schedule of `zhanr.training.optim` by name, with its options."""
+    """A learning-rate schedule of `zhanr.lab.training.optim` by name, with its options."""
 
     name: str = "constant"
     options: dict[str, Any] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class ScheduleConfig(Config):
 
 @dataclass(frozen=True)
 class DistillConfig(Config):
-    """A teacher: an `.npz` with `names` and features of songs under `keys`; see `zhanr.training.distill`.
+    """A teacher: an `.npz` with `names` and features of songs under `keys`; see `zhanr.lab.training.distill`.
 
     `weight` is that of the distance to the teacher beside the cross-entropy; it needs features of every training song.
     """

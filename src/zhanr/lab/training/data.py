@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zhanr.config import FeatureConfig, WindowConfig
-from zhanr.datasets import splits
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import DatasetError
 from zhanr.features import dequantise
-from zhanr.training.config import DataConfig, DistillConfig
-from zhanr.training.distill import load_targets
+from zhanr.lab.datasets import splits
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.training.config import DataConfig, DistillConfig
+from zhanr.lab.training.distill import load_targets
 from zhanr.windows import cut
 
 Rows = NDArray[np.int64]

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from zhanr.errors import DatasetError
-from zhanr.models import GenreModel
-from zhanr.training.config import DistillConfig
+from zhanr.lab.networks import GenreModel
+from zhanr.lab.training.config import DistillConfig
 
 
 def load_targets(config: DistillConfig, names: Sequence[str]) -> NDArray[np.float32]:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 import zhanr
 from zhanr.bundle import Bundle, Card, write_bundle
-from zhanr.models import GenreModel
-from zhanr.training import validation
-from zhanr.training.config import TrainConfig
-from zhanr.training.data import TrainingData, all_windows
+from zhanr.lab.networks import GenreModel
+from zhanr.lab.training import validation
+from zhanr.lab.training.config import TrainConfig
+from zhanr.lab.training.data import TrainingData, all_windows
 
 OPSET = 17
 

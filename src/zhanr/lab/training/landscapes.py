@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from zhanr.training.config import OptimizerConfig
-from zhanr.training.optim import make_optimizer
+from zhanr.lab.training.config import OptimizerConfig
+from zhanr.lab.training.optim import make_optimizer
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from zhanr.errors import ConfigError, ZhanrError
-from zhanr.models import build
-from zhanr.training import checkpoint, validation
-from zhanr.training.augment import augment, mixup
-from zhanr.training.config import TrainConfig
-from zhanr.training.data import TrainingData, all_windows, n_batches, seed_of, training_batches
-from zhanr.training.distill import Student, distance
-from zhanr.training.optim import Now, make_optimizer, make_schedule, set_lr
-from zhanr.training.progress import Epoch, Progress
+from zhanr.lab.networks import build
+from zhanr.lab.training import checkpoint, validation
+from zhanr.lab.training.augment import augment, mixup
+from zhanr.lab.training.config import TrainConfig
+from zhanr.lab.training.data import TrainingData, all_windows, n_batches, seed_of, training_batches
+from zhanr.lab.training.distill import Student, distance
+from zhanr.lab.training.optim import Now, make_optimizer, make_schedule, set_lr
+from zhanr.lab.training.progress import Epoch, Progress
 
 
 class StoppedError(ZhanrError):

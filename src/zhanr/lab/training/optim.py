@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from zhanr.errors import ConfigError
-from zhanr.training.config import OptimizerConfig, ScheduleConfig
-from zhanr.training.rmsprop import RMSprop
+from zhanr.lab.training.config import OptimizerConfig, ScheduleConfig
+from zhanr.lab.training.rmsprop import RMSprop
 
 
 class Entry(NamedTuple):

@@ -7,19 +7,21 @@ import os
 import shutil
 import signal
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from types import FrameType
 
-from zhanr.datasets.store import FeatureStore
 from zhanr.errors import ConfigError
-from zhanr.training.config import TrainConfig
-from zhanr.training.data import TrainingData, load_stores, prepare
-from zhanr.training.export import export
-from zhanr.training.loop import StoppedError, Trainer
-from zhanr.training.progress import Epoch, Progress, write_history
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.training.config import TrainConfig
+from zhanr.lab.training.data import TrainingData, load_stores, prepare
+from zhanr.lab.training.export import export
+from zhanr.lab.training.loop import StoppedError, Trainer
+from zhanr.lab.training.progress import Epoch, Progress, write_history
 
 CHECKPOINT, HISTORY, CURVES, MODEL = "checkpoint.safetensors", "history.csv", "curves.png", "model.onnx"
 
@@ -93,9 +95,25 @@ def train(
     return _finish(trainer, folder)
 
 
+def run_config(path: Path) -> Path | TrainConfig:
+    """The settings of a run: a TOML file as it is, and for a feature store the example `own-genres` with this store.
+
+    Artists stay on one side where the store knows any; where it knows none, genres alone are balanced.
+    """
+    if path.suffix != ".npz":
+        return path
+    text = files("zhanr.lab").joinpath("configs", "own-genres.toml").read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    artists = FeatureStore.load(path).artists
+    split = "artist_disjoint" if any(artists.values()) else "stratified"
+    values["data"] = {**values["data"], "store": str(path), "split": split}
+    values["card"]["name"] = path.stem
+    return TrainConfig.from_dict(values, where="configuration")
+
+
 def _finish(trainer: Trainer, folder: Path) -> TrainResult:
     """Draw the curves and write the model file of the best epoch."""
-    from zhanr.evaluation.plots import learning_curves
+    from zhanr.lab.plots import learning_curves
 
     write_history(folder / HISTORY, trainer.history)
     learning_curves(folder / HISTORY, folder / CURVES, best=trainer.best_epoch)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from zhanr.aggregate import aggregate, log_softmax
 from zhanr.config import Aggregation
-from zhanr.training.data import Windows
-from zhanr.training.distill import Student
+from zhanr.lab.training.data import Windows
+from zhanr.lab.training.distill import Student
 
 
 class Validation(NamedTuple):

@@ -11,14 +11,14 @@ from typing import BinaryIO
 from mutagen import MutagenError
 
 from zhanr.errors import TagError
-from zhanr.library.tags.asf import asf_tags
-from zhanr.library.tags.edits import Edit, Tags, changes, ordered, read_at
-from zhanr.library.tags.flac import flac_tags
-from zhanr.library.tags.id3 import id3_length
-from zhanr.library.tags.mp4 import mp4_tags
-from zhanr.library.tags.ogg import ogg_tags
-from zhanr.library.tags.riff import riff_tags
-from zhanr.library.tags.stream import ape_tags, id3_tags, tta_tags
+from zhanr.tags.formats.asf import asf_tags
+from zhanr.tags.formats.edits import Edit, Tags, changes, ordered, read_at
+from zhanr.tags.formats.flac import flac_tags
+from zhanr.tags.formats.id3 import id3_length
+from zhanr.tags.formats.mp4 import mp4_tags
+from zhanr.tags.formats.ogg import ogg_tags
+from zhanr.tags.formats.riff import riff_tags
+from zhanr.tags.formats.stream import ape_tags, id3_tags, tta_tags
 
 Reader = Callable[[BinaryIO, int], Tags]
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from zhanr.library.tags.id3 import id3v1_frames
+from zhanr.tags.formats.id3 import id3v1_frames
 
 _MARK = b"APETAGEX"
 _HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29

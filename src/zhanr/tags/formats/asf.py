@@ -9,7 +9,7 @@ import struct
 from typing import BinaryIO
 from uuid import UUID
 
-from zhanr.library.tags.edits import Edit, Tags, read_at
+from zhanr.tags.formats.edits import Edit, Tags, read_at
 
 _EXTENDED = UUID("D2D0A440-E307-11D2-97F0-00A0C95EA850").bytes_le
 _PROPERTIES = UUID("8CABDCA1-A947-11CF-8EE4-00C00C205365").bytes_le

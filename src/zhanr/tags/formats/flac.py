@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from zhanr.library.tags.edits import Edit, Tags, read_at
-from zhanr.library.tags.stream import leading, secondary, trailing
-from zhanr.library.tags.vorbis import Comment
+from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.stream import leading, secondary, trailing
+from zhanr.tags.formats.vorbis import Comment
 
 _PADDING, _COMMENT, _LAST = 1, 4, 0x80
 _MAX_BLOCK = (1 << 24) - 1

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from mutagen.id3 import TCON
 
-from zhanr.library.tags.edits import Edit, Tags, read_at
+from zhanr.tags.formats.edits import Edit, Tags, read_at
 
 _GENRE, _OLD_GENRE = b"\xa9gen", b"gnre"
 _PARENTS = frozenset(

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from zhanr.library.tags.edits import Edit, Tags, read_at
-from zhanr.library.tags.vorbis import Comment
+from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.vorbis import Comment
 
 _HEADS = {b"\x01vorbis": b"\x03vorbis", b"OpusHead": b"OpusTags", b"Speex   ": b"", b"\x7fFLAC": b""}
 _CONTINUED, _FIRST = 0x01, 0x02

@@ -13,7 +13,7 @@ import mutagen
 from zhanr.audio.metadata import read_metadata
 from zhanr.errors import AudioError, TagError
 from zhanr.library.store import Song
-from zhanr.library.tags.formats import read_genres
+from zhanr.tags.formats import read_genres
 
 # where each field lies: ID3v2 frames, MP4 atoms, ASF attributes, and the names of Vorbis comments and APEv2 items
 _NAMES = {

@@ -1,0 +1,1 @@
+"""What is claimed of speed, memory and robustness, measured: one script each, with its command in its first lines."""
