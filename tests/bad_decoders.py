@@ -1,4 +1,4 @@
-"""What a scan's workers must survive: each file says by its name what it does to the process that reads it."""
+"""What worker processes must survive: each file says by its name what it does to the process that reads it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from zhanr.errors import ModelFileError
+import numpy as np
+from numpy.typing import NDArray
+
+from zhanr.errors import AudioError, ConfigError, ModelFileError
+from zhanr.lab import check
+from zhanr.lab.handmade import extraction as handmade
 from zhanr.library import Song
+from zhanr.scan import duplicates
 from zhanr.scan.analyse import Analyser
+from zhanr.scan.fingerprint import Fingerprint
+from zhanr.scan.worker import Work
+from zhanr.segments import excerpt as EXCERPT  # noqa: N812
+
+EXAMINE, FEATURES, FINGERPRINT = check.examine, handmade.features_of, duplicates.fingerprint_of
 
 
 def misbehave(word: str) -> None:
@@ -45,3 +57,42 @@ def no_model() -> Analyser:
 
 def dead_from_the_start() -> Analyser:
     os._exit(1)
+
+
+def examine(path: Path) -> check.Examined:
+    """As `zhanr.lab.check.examine`, but for files with telling names."""
+    misbehave(path.stem)
+    return EXAMINE(path)
+
+
+def excerpt(path: Path, **options: Any) -> NDArray[np.uint8]:
+    """As `zhanr.segments.excerpt`, but for files with telling names."""
+    misbehave(path.stem)
+    return EXCERPT(path, **options)
+
+
+def features_of(path: Path, seconds: float) -> NDArray[np.float64]:
+    """As `zhanr.lab.handmade.extraction.features_of`, but for files with telling names."""
+    misbehave(path.stem)
+    return FEATURES(path, seconds)
+
+
+def fingerprint_of(path: Path) -> Fingerprint:
+    """As `zhanr.scan.duplicates.fingerprint_of`, but for files with telling names."""
+    misbehave(path.stem)
+    return FINGERPRINT(path)
+
+
+def name_of(path: Path) -> str:
+    """A file's name, for most names."""
+    misbehave(path.stem)
+    if path.stem == "absent":
+        raise AudioError(path, "there is no such file")
+    if path.stem == "wrong":
+        raise ConfigError("nothing can be done with these settings")
+    return path.name
+
+
+def name_of_work() -> Work[str]:
+    """What a worker starts with, for `name_of`."""
+    return lambda path, ask: name_of(path)  # noqa: ARG005

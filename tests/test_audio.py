@@ -21,10 +21,10 @@ import pytest
 from numpy.typing import NDArray
 
 from audio_files import FORMATS, Format, LongWav, Samples, encode, example, flipped, music, remix
-from zhanr.audio import Audio, AudioReader, Source, find_audio, is_audio_path, load, probe
+from zhanr.audio import Audio, AudioReader, Source, load, probe
 from zhanr.audio.reader import SILENCE_PEAK
-from zhanr.config import AUDIO_SUFFIXES
 from zhanr.errors import AudioError
+from zhanr.scan.walk import find_audio
 
 RATE = 22050
 EVERY = pytest.mark.parametrize("name", FORMATS)
@@ -645,50 +645,6 @@ def test_nothing_is_printed_about_broken_files(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, "-c", NOISY, *map(str, paths)], capture_output=True, check=True, env=env)
     assert (done.stdout, done.stderr) == (b"", b"")
-
-
-# --- walking folders
-
-
-def test_find_audio(tmp_path: Path) -> None:
-    names = ["b.mp3", "A/x.FLAC", "a/2.wav", "a/10.ogg", ".hidden.mp3", ".git/x.mp3", "cover.jpg", "a/notes.txt"]
-    for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    (tmp_path / "z").symlink_to(tmp_path / "A")
-    (tmp_path / "dead.mp3").symlink_to(tmp_path / "nowhere")
-
-    def found(*paths: str) -> list[str]:
-        return [p.relative_to(tmp_path).as_posix() for p in find_audio([tmp_path / p for p in paths])]
-
-    assert found(".") == ["A/x.FLAC", "a/10.ogg", "a/2.wav", "b.mp3", "dead.mp3"]
-    assert found("cover.jpg", "missing", ".hidden.mp3") == ["cover.jpg", "missing", ".hidden.mp3"]
-    assert found("a/2.wav", "A", ".git", "A") == ["a/2.wav", "A/x.FLAC", ".git/x.mp3"]
-    assert list(find_audio(str(tmp_path / "A"))) == [tmp_path / "A" / "x.FLAC"]
-
-
-def test_a_folder_that_may_not_be_listed_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "closed").mkdir()
-    (tmp_path / "open.mp3").touch()
-    listing = Path.iterdir
-
-    def refuse(path: Path) -> object:
-        if path.name == "closed":
-            raise PermissionError(13, "Permission denied")
-        return listing(path)
-
-    monkeypatch.setattr(Path, "iterdir", refuse)
-    assert list(find_audio([tmp_path])) == [tmp_path / "closed", tmp_path / "open.mp3"]
-
-
-def test_is_audio_path() -> None:
-    assert is_audio_path("x/Song.MP3")
-    assert is_audio_path(Path("a.b.opus"))
-    assert not is_audio_path("mp3")
-    assert not is_audio_path(".mp3")
-    assert not is_audio_path("song.txt")
-    assert {f".{f.suffix}" for f in FORMATS.values()} <= AUDIO_SUFFIXES
 
 
 # --- real music

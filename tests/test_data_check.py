@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import bad_decoders
 from audio_files import FORMATS, Samples, encode
 from zhanr.audio import load
-from zhanr.errors import DatasetError
 from zhanr.lab import check as check_module
 from zhanr.lab.check import CheckReport, check_dataset
 from zhanr.lab.datasets import open_dataset
@@ -26,7 +25,7 @@ from zhanr.scan.fingerprint import (
     find_matches,
     fingerprint,
 )
-from zhanr.scan.pool import each
+from zhanr.scan.worker import Limits
 
 RATE = 44100
 
@@ -143,15 +142,23 @@ def test_repetitions_across_a_split_say_so(tmp_path: Path) -> None:
     assert finding.detail.endswith("they are in different parts of the split: test, train")
 
 
-def test_whatever_the_decoder_throws_is_one_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken:
-        def __init__(self, *_: object, **__: object) -> None:
-            raise RuntimeError("no such luck")
-
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("hang", "decoding it took longer than 3 seconds"),
+        ("bug", "decoding it failed unexpectedly (ZeroDivisionError: a bug)"),
+        ("leave", "decoding it crashed (exit code 3)"),
+    ],
+)
+def test_whatever_a_file_does_to_its_decoder_is_one_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, reason: str
+) -> None:
     write(tmp_path / "a.wav", song(1))
-    monkeypatch.setattr(check_module, "AudioReader", Broken)
-    (finding,) = check(tmp_path).findings
-    assert (finding.kind, finding.detail) == ("unreadable", "the decoder failed (RuntimeError: no such luck)")
+    write(tmp_path / f"{word}.wav", song(2))
+    monkeypatch.setattr(check_module, "examine", bad_decoders.examine)
+    report = check_dataset(open_dataset(tmp_path, strict=False), limits=Limits(seconds=3, bytes_per_second=1e9))
+    (finding,) = report.findings
+    assert (finding.kind, finding.paths, finding.detail) == ("unreadable", (tmp_path / f"{word}.wav",), reason)
 
 
 def test_overlapping_excerpts_are_found_with_their_offset(tmp_path: Path) -> None:
@@ -236,40 +243,6 @@ def test_memory_does_not_grow_with_the_length() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 200_000  # one minute: 5168 frames of a word and an energy
-
-
-# processes
-
-
-def square(x: int) -> int:
-    return x * x
-
-
-def dies_on_three(x: int) -> int:
-    if x == 3:
-        os._exit(9)
-    return x * x
-
-
-def raises_on_three(x: int) -> int:
-    if x == 3:
-        raise DatasetError("three", "not this one")
-    return x
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_results_come_in_order(jobs: int) -> None:
-    assert list(each(square, range(9), jobs=jobs, lost=lambda x: -x)) == [x * x for x in range(9)]
-    assert list(each(square, [], jobs=jobs, lost=lambda x: -x)) == []
-
-
-def test_a_process_that_dies_loses_one_item() -> None:
-    assert list(each(dies_on_three, range(7), jobs=2, lost=lambda x: -x)) == [0, 1, 4, -3, 16, 25, 36]
-
-
-def test_errors_of_a_worker_are_raised_as_they_are() -> None:
-    with pytest.raises(DatasetError, match="three: not this one"):
-        list(each(raises_on_three, range(5), jobs=2, lost=lambda x: -x))
 
 
 # real music

@@ -146,7 +146,7 @@ def test_a_dangling_link_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "rock" / "b.mp3").symlink_to(tmp_path / "nowhere.mp3")
     dataset = open_dataset(tmp_path)
     assert dataset.names == ("a",)
-    assert reasons(dataset) == ["there is no such file"]
+    assert reasons(dataset) == ["this is a link to a file that is not there"]
 
 
 def test_a_flat_folder_has_no_genres_unless_it_is_only_checked(tmp_path: Path) -> None:

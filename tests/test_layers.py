@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "zhanr"
 LAYERS = [
     {"errors", "words", "files"},
-    {"config"},
+    {"config", "prediction"},
     {"audio", "features", "windows", "aggregate", "library"},
     {"metrics", "bundle", "segments"},
     {"classifier"},

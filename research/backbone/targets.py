@@ -24,9 +24,10 @@ from scipy.signal import butter, sosfilt
 
 from research.backbone import grid, musicnn
 from zhanr import features
-from zhanr.audio import MIN_SECONDS, AudioReader, find_audio
+from zhanr.audio import MIN_SECONDS, AudioReader
 from zhanr.config import FeatureConfig
 from zhanr.errors import AudioError
+from zhanr.scan.walk import find_audio
 
 Array = NDArray[Any]
 SEGMENT_SECONDS = 30

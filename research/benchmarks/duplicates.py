@@ -16,8 +16,8 @@ import av
 import numpy as np
 
 from zhanr import Classifier
-from zhanr.audio import find_audio
 from zhanr.library.similar import Index
+from zhanr.scan.walk import find_audio
 
 CODINGS = (("libmp3lame", 128_000, "mp3"), ("libmp3lame", 64_000, "mp3"), ("aac", 96_000, "m4a"), ("flac", 0, "flac"))
 

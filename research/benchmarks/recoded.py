@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from zhanr import Classifier, Prediction
-from zhanr.audio import find_audio
+from zhanr.scan.walk import find_audio
 
 FORMATS = ("wav", "flac", "mp3", "m4a", "opus")
 MOVED = 0.05

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr import AudioError, Classifier, Prediction
-from zhanr.audio import find_audio, load
+from zhanr.audio import load
+from zhanr.scan.walk import find_audio
 
 RATE = 44100
 Samples = NDArray[np.float32]

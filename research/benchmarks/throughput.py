@@ -12,12 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from zhanr.audio import AudioReader, find_audio
+from zhanr.audio import AudioReader
 from zhanr.audio.payload import payload_sha256
 from zhanr.classifier import Classifier
 from zhanr.library import Library, Song
 from zhanr.library.parquet import write_songs
 from zhanr.scan.analyse import analyser
+from zhanr.scan.walk import find_audio
 from zhanr.segments import segments
 
 

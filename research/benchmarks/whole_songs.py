@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from zhanr import Classifier
 from zhanr.aggregate import aggregate
-from zhanr.audio import AudioReader, find_audio, probe
+from zhanr.audio import AudioReader, probe
 from zhanr.features import dequantise
+from zhanr.scan.walk import find_audio
 from zhanr.segments import segments
 from zhanr.windows import cut
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zhanr.errors import AudioError, ConfigError, DatasetError, ModelFileError, ZhanrError
 
 if TYPE_CHECKING:
-    from zhanr.classifier import Classifier, Prediction
+    from zhanr.classifier import Classifier, Prediction, Style
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "DatasetError",
     "ModelFileError",
     "Prediction",
+    "Style",
     "ZhanrError",
     "__version__",
 ]
@@ -29,7 +30,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import the classifier when it is first asked for, so that `import zhanr` stays instant."""
-    if name in ("Classifier", "Prediction"):
+    if name in ("Classifier", "Prediction", "Style"):
         from zhanr import classifier
 
         return getattr(classifier, name)

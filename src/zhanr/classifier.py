@@ -6,8 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,67 +15,18 @@ from zhanr import features, windows
 from zhanr.aggregate import aggregate, novelty, softmax
 from zhanr.audio import AudioReader, Source
 from zhanr.bundle import Bundle, Card, Outputs, load_bundle
-from zhanr.errors import AudioError
+from zhanr.errors import AudioError, ModelFileError
+from zhanr.prediction import Moment, Prediction, Style
 from zhanr.segments import Segment, segments
 
-
-@dataclass(frozen=True)
-class Moment:
-    """One window of a song: from `start` to `end` in seconds, its likeliest genre and all probabilities."""
-
-    start: float
-    end: float
-    genre: str
-    probabilities: dict[str, float]
+__all__ = ["Classifier", "Moment", "Prediction", "Style"]
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What zhanr says of one song.
+class WindowOutputs(NamedTuple):
+    """The windows of one segment: when each begins, in seconds (n_windows,), and what the network says of each."""
 
-    `genre` is None where the model is not sure; `reason` then says why, and `best` is still its likeliest genre.
-    `confidence` is the probability of that likeliest genre. `probabilities` are sorted, the likeliest first.
-    `embedding` is the mean of the windows' embeddings, (d,) float32. `duration` is in seconds of decoded audio.
-    """
-
-    path: str
-    genre: str | None
-    confidence: float
-    probabilities: dict[str, float]
-    timeline: tuple[Moment, ...]
-    embedding: NDArray[np.float32]
-    duration: float
-    warnings: tuple[str, ...] = ()
-    reason: str | None = None
-
-    @property
-    def best(self) -> str:
-        """The likeliest genre, sure or not."""
-        return next(iter(self.probabilities))
-
-    def to_dict(self, *, timeline: bool = False) -> dict[str, Any]:
-        """The JSON form that the command line and the API share."""
-        answer: dict[str, Any] = {
-            "path": self.path,
-            "genre": self.genre,
-            "confidence": round(self.confidence, 4),
-            "probabilities": {g: round(p, 4) for g, p in self.probabilities.items()},
-            "duration": round(self.duration, 3),
-            "warnings": list(self.warnings),
-        }
-        if self.reason is not None:
-            answer["reason"] = self.reason
-        if timeline:
-            answer["timeline"] = [
-                {
-                    "start": round(m.start, 3),
-                    "end": round(m.end, 3),
-                    "genre": m.genre,
-                    "probabilities": {g: round(p, 4) for g, p in m.probabilities.items()},
-                }
-                for m in self.timeline
-            ]
-        return answer
+    begin: NDArray[np.floating]
+    outputs: Outputs
 
 
 class Classifier:
@@ -91,9 +41,17 @@ class Classifier:
         self.bundle = bundle
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> Classifier:
-        """Load the default model, a built-in one by name ("paper"), or a `.onnx` file. Raises `ModelFileError`."""
-        return cls(load_bundle(model, threads=threads))
+    def load(
+        cls, model: str | os.PathLike[str] | None = None, *, threads: int = 1, sha256: str | None = None
+    ) -> Classifier:
+        """Load the default model, a built-in one by name ("paper"), or a `.onnx` file.
+
+        Raises `ModelFileError`, also where the file doesn't hash to `sha256`: somebody has changed it since.
+        """
+        bundle = load_bundle(model, threads=threads)
+        if sha256 not in (None, bundle.sha256):
+            raise ModelFileError(bundle.path, "the model file was changed meanwhile")
+        return cls(bundle)
 
     @property
     def card(self) -> Card:
@@ -108,16 +66,16 @@ class Classifier:
     def predict(self, source: Source) -> Prediction:
         """Tell the genre of one song: a path, bytes or a binary file object. Raises `AudioError`."""
         with AudioReader(source, sample_rate=self.card.features.sample_rate) as reader:
-            return self.hear(reader)
+            return self.predict_reader(reader)
 
-    def hear(self, reader: AudioReader, watch: Callable[[Segment], None] | None = None) -> Prediction:
+    def predict_reader(self, reader: AudioReader, watch: Callable[[Segment], None] | None = None) -> Prediction:
         """Tell the genre of what a reader reads, which must be at the card's rate; `watch` is shown every segment.
 
         Raises `AudioError`.
         """
-        parts: list[tuple[float, tuple[NDArray[np.intp], Outputs]]] = []
+        parts: list[WindowOutputs] = []
         for segment in segments(reader, self.card.features, self.card.windows):
-            parts.append((segment.start, self._run(segment)))
+            parts.append(self._run(segment))
             if watch is not None:
                 watch(segment)
         return self._conclude(reader.label, parts, reader.seconds, tuple(reader.warnings))
@@ -148,8 +106,8 @@ class Classifier:
     def predict_features(self, picture: NDArray[Any], *, name: str = "<features>") -> Prediction:
         """Tell the genre of one excerpt of a feature store: (n_bins, n_frames), uint8, or float32 from 0 to 1."""
         stored = picture if picture.dtype == np.uint8 else features.quantise(picture)
-        outputs = self._run(Segment(0.0, stored))
-        return self._conclude(name, [(0.0, outputs)], stored.shape[1] * self.card.features.frame_seconds, ())
+        parts = [self._run(Segment(0.0, stored))]
+        return self._conclude(name, parts, stored.shape[1] * self.card.features.frame_seconds, ())
 
     def _predict_or_error(self, source: str | os.PathLike[str]) -> Prediction | AudioError:
         try:
@@ -157,28 +115,25 @@ class Classifier:
         except AudioError as error:
             return error
 
-    def _run(self, segment: Segment) -> tuple[NDArray[np.intp], Outputs]:
-        """The first frame of every window of a segment, and what the network says of each."""
-        batch = windows.cut(segment.picture, self.card.windows)
-        first = windows.starts(segment.picture.shape[1], self.card.windows)
-        return first, self.bundle.run(features.dequantise(batch))
+    def _run(self, segment: Segment) -> WindowOutputs:
+        """Cut a segment into windows and run the network on them."""
+        card = self.card
+        first = windows.starts(segment.picture.shape[1], card.windows)
+        batch = features.dequantise(windows.cut(segment.picture, card.windows))
+        return WindowOutputs(segment.start + first * card.features.frame_seconds, self.bundle.run(batch))
 
     def _conclude(
-        self,
-        name: str,
-        parts: list[tuple[float, tuple[NDArray[np.intp], Outputs]]],
-        duration: float,
-        warnings: tuple[str, ...],
+        self, name: str, parts: list[WindowOutputs], duration: float, warnings: tuple[str, ...]
     ) -> Prediction:
         """Aggregate the windows of all segments."""
         card = self.card
-        logits = np.concatenate([outputs.logits for _, (_, outputs) in parts])
-        embedding = np.concatenate([outputs.embedding for _, (_, outputs) in parts]).mean(axis=0)
-        begin = np.concatenate([start + first * card.features.frame_seconds for start, (first, _) in parts])
+        begin = np.concatenate([part.begin for part in parts])
+        logits = np.concatenate([part.outputs.logits for part in parts])
+        embedding = np.concatenate([part.outputs.embedding for part in parts]).mean(axis=0)
+        prototypes = parts[0].outputs.prototypes
         song = aggregate(logits, card.aggregation, temperature=card.temperature)
         probabilities = self._named(song)
         genre, confidence = next(iter(probabilities.items()))
-        prototypes = parts[0][1][1].prototypes
         reason = self._doubt(confidence, None if prototypes is None else novelty(song, embedding, prototypes))
         return Prediction(
             path=name,
@@ -201,7 +156,9 @@ class Classifier:
             return f"not sure: the likeliest genre has a probability of only {confidence:.0%}"
         return None
 
-    def _timeline(self, begin: NDArray[np.float64], logits: NDArray[np.float32], duration: float) -> tuple[Moment, ...]:
+    def _timeline(
+        self, begin: NDArray[np.floating], logits: NDArray[np.float32], duration: float
+    ) -> tuple[Moment, ...]:
         seconds = self.card.windows.frames * self.card.features.frame_seconds
         moments = []
         for start, row in zip(begin, softmax(logits, temperature=self.card.temperature), strict=True):

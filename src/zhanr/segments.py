@@ -47,10 +47,15 @@ def segments(reader: AudioReader, feature_config: FeatureConfig, window_config: 
         raise AudioError(reader.label, "it is silent but for a moment too short to tell anything")
 
 
+def middle(source: Source, seconds: float, *, spare: float = 0.0) -> float:
+    """Where the middle `seconds` of a song begin; 0 for one that is no longer than that and `spare` seconds more."""
+    length = probe(source).duration or 0.0
+    return max(0.0, (length - seconds) / 2) if length > seconds + spare else 0.0
+
+
 def excerpt(source: Source, feature_config: FeatureConfig, window_config: WindowConfig) -> NDArray[np.uint8]:
     """The picture (n_bins, n_frames) of one segment: the middle one of a song, all of a short file."""
     seconds = window_config.segment_frames * feature_config.frame_seconds
-    length = probe(source).duration or 0.0
-    start = max(0.0, (length - seconds) / 2) if length > seconds + 1 else 0.0
+    start = middle(source, seconds, spare=1.0)  # an excerpt of 30.1 s is taken from where it begins
     with AudioReader(source, sample_rate=feature_config.sample_rate, start=start) as reader:
         return next(segments(reader, feature_config, window_config)).picture

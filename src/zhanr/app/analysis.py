@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr.audio import AudioInfo, AudioReader, Bounds
-from zhanr.audio.payload import payload_sha256
 from zhanr.classifier import Classifier, Prediction
 from zhanr.errors import FileError
 from zhanr.library import Song
+from zhanr.scan.analyse import song_of
 from zhanr.segments import Segment
 
 COLUMNS = 2000
@@ -26,25 +26,15 @@ class Analysis:
 
     `picture` is its mel-spectrogram, uint8 (n_bins, n_columns), the lowest frequency first, and `peaks` its waveform,
     uint8 (n_columns,), 255 for full scale: both over the whole song, `column_seconds` a column and no more than
-    `COLUMNS` of them. `content_hash` is that of the library's songs.
+    `COLUMNS` of them. `song` is what the library would keep of it.
     """
 
     prediction: Prediction
     picture: NDArray[np.uint8]
     peaks: NDArray[np.uint8]
     column_seconds: float
-    content_hash: str
     info: AudioInfo
-    model_sha256: str
-
-    def as_song(self) -> Song:
-        """What the search for similar songs needs to know of it."""
-        return Song(
-            Path(self.prediction.path),
-            content_hash=self.content_hash,
-            model_sha256=self.model_sha256,
-            embedding=self.prediction.embedding,
-        )
+    song: Song
 
 
 class Cancelled(FileError):
@@ -54,7 +44,7 @@ class Cancelled(FileError):
 def classify(classifier: Classifier, path: Path, ask: Ask, *, bounds: Bounds, name: str) -> Prediction:
     """The answer alone, about a song of that name. Raises `AudioError`, and `Cancelled` where `ask` says so."""
     with AudioReader(path, sample_rate=classifier.card.features.sample_rate, bounds=bounds) as reader:
-        return replace(classifier.hear(reader, lambda _: _go_on(reader, ask)), path=name)
+        return replace(classifier.predict_reader(reader, lambda _: _go_on(reader, ask)), path=name)
 
 
 def analyse(classifier: Classifier, path: Path, ask: Ask, *, bounds: Bounds, name: str) -> Analysis:
@@ -67,14 +57,13 @@ def analyse(classifier: Classifier, path: Path, ask: Ask, *, bounds: Bounds, nam
         _go_on(reader, ask)
 
     with _Watched(path, config.sample_rate, bounds, config.hop_length, strip) as reader:
-        prediction = replace(classifier.hear(reader, watch), path=name)
+        prediction = replace(classifier.predict_reader(reader, watch), path=name)
     return Analysis(
         prediction,
         *strip.finish(),
         strip.per_column * config.frame_seconds,
-        payload_sha256(path),
         reader.info,
-        classifier.bundle.sha256,
+        replace(song_of(path, prediction, classifier.bundle.sha256), path=Path(name)),
     )
 
 

@@ -205,7 +205,7 @@ async def _heard(request: Request, state: State) -> Song:
             found = await while_connected(request, state.engine.analyse(upload.path, name=upload.name, place=place))
         finally:
             upload.remove()
-    return found.as_song()
+    return found.song
 
 
 def _model(name: str) -> dict[str, Any]:

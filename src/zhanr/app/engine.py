@@ -19,7 +19,7 @@ from zhanr.app.analysis import Analysis
 from zhanr.app.settings import Settings
 from zhanr.bundle import Bundle
 from zhanr.classifier import Classifier, Prediction
-from zhanr.errors import AudioError, ModelFileError, ZhanrError
+from zhanr.errors import AudioError, ZhanrError
 from zhanr.scan.worker import Limits, Lost, Pool, Task
 
 R = TypeVar("R")
@@ -79,7 +79,9 @@ class Engine:
 
     def __init__(self, settings: Settings, bundle: Bundle) -> None:
         self.settings = settings
-        self._start: Callable[[], Any] = partial(load_classifier, bundle.path.absolute(), bundle.sha256)
+        self._start: Callable[[], Any] = partial(
+            Classifier.load, bundle.path.absolute(), threads=1, sha256=bundle.sha256
+        )
         self._limits = Limits(seconds=settings.parse_seconds, memory=settings.memory)
         self._queue: deque[Job[Any]] = deque()
         self._changed = threading.Condition()
@@ -191,7 +193,7 @@ class Engine:
                 except ZhanrError as error:
                     result = Unavailable(str(error))
                 except Exception as error:  # the thread must live on, whatever happened to one song
-                    result = Unavailable(f"listening failed unexpectedly ({type(error).__name__})")
+                    result = Unavailable(f"the work failed unexpectedly ({type(error).__name__})")
                 _settle(job.future, result)
                 with self._changed:
                     self._running -= 1
@@ -210,11 +212,11 @@ class Engine:
                     return job
 
     def _run(self, pool: Pool[Any], job: Job[Any]) -> Any:
-        def answer(_: Task, question: str) -> bool:
+        def reply(_: Task, question: str) -> bool:
             job.progress = float(question)
             return not job.abandoned
 
-        for _, result in pool.run(iter([job.task]), answer):
+        for _, result in pool.run(iter([job.task]), reply):
             if not isinstance(result, Lost):
                 return result
             if result.again:
@@ -239,14 +241,6 @@ class Reservation:
         with self._engine._changed:
             self._engine._reserved -= self._held
             self._held = False
-
-
-def load_classifier(model: Path, sha256: str) -> Classifier:
-    """What a process starts with. Raises `ModelFileError`."""
-    classifier = Classifier.load(model, threads=1)
-    if classifier.bundle.sha256 != sha256:
-        raise ModelFileError(model, "the model file was changed while the server runs")
-    return classifier
 
 
 def _settle(future: Future[Any], result: Any) -> None:

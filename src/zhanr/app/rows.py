@@ -18,6 +18,7 @@ from zhanr.app.problems import Problem
 from zhanr.errors import ConfigError
 from zhanr.library import Song
 from zhanr.library.agreement import Names, Verdict
+from zhanr.words import printable
 
 T = TypeVar("T")
 MOST_ROWS = 200
@@ -81,33 +82,19 @@ class Recent(Generic[T]):
         return key
 
 
-def printable(text: str | None) -> str | None:
-    """The text as JSON can hold it: a file name need not be Unicode."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
-
-
 def song_row(song: Song | None, number: int | None = None) -> dict[str, Any]:
     """A song as a row of a table; one that has been forgotten since only has its id."""
     if song is None:
         return {"id": number, "gone": True}
-    texts = {
-        "title": song.title or song.path.stem,
-        "artist": song.artist,
-        "album": song.album,
-        "path": song.location,
-        "tag": song.tag_genre,
-        "genre": song.answer,
-        "best": song.best,
-        "error": song.error,
-        "reason": song.reason,
-    }
-    numbers = {
-        "id": song.id,
+    values = song.to_dict()
+    shown = {name: values[name] for name in ("id", "path", "artist", "album", "best", "error", "reason", "duration")}
+    return shown | {
+        "title": values["title"] or printable(song.path.stem),
+        "tag": values["tag_genre"],
+        "genre": values["correction"] or values["genre"],
         "yours": song.correction is not None,
         "confidence": None if song.confidence is None else round(song.confidence, 4),
-        "duration": song.duration,
     }
-    return {name: printable(text) for name, text in texts.items()} | numbers
 
 
 def review_row(song: Song | None, number: int | None = None) -> dict[str, Any]:

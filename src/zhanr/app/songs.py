@@ -8,7 +8,6 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -19,11 +18,12 @@ from zhanr.app.engine import Job
 from zhanr.app.handlers import as_problem
 from zhanr.app.media import UPLOADS
 from zhanr.app.problems import Problem
+from zhanr.app.rows import song_row
 from zhanr.app.state import State
 from zhanr.app.uploads import Upload
 from zhanr.app.why import decode, why
 from zhanr.errors import ConfigError, LibraryError
-from zhanr.library import Song
+from zhanr.words import printable
 
 POLL_SECONDS = 0.15
 N_SIMILAR = 5
@@ -118,19 +118,11 @@ async def _similar(state: State, found: Analysis) -> list[dict[str, Any]]:
     """Songs of the library that sound like it; none where there is no library, or one of another model."""
     if not state.has_library:
         return []
-    seed = Song(Path(found.prediction.path), content_hash=found.content_hash)
+    seed = found.song
     try:
-        hits = await state.similar(found.prediction.embedding, model_sha256=found.model_sha256, n=N_SIMILAR, seed=seed)
+        hits = await state.similar(seed.embedding, model_sha256=seed.model_sha256, n=N_SIMILAR, seed=seed)
     except (LibraryError, ConfigError):
         return []
     return [
-        {
-            "id": hit.song.id,
-            "title": hit.song.title or hit.song.path.stem,
-            "artist": hit.song.artist,
-            "file": hit.song.path.name,
-            "genre": hit.song.answer,
-            "distance": round(hit.distance, 4),
-        }
-        for hit in hits
+        song_row(hit.song) | {"file": printable(hit.song.path.name), "distance": round(hit.distance, 4)} for hit in hits
     ]

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zhanr.app.problems import Problem
-from zhanr.app.rows import printable
 from zhanr.errors import FileError, PlanError, ZhanrError
 from zhanr.tags.apply import Outcome, apply, folders
 from zhanr.tags.candidates import from_library
@@ -24,6 +23,7 @@ from zhanr.tags.journal import Journal, default_folder, new_path
 from zhanr.tags.plan import Row, join, plan, read_plan, split, write_plan
 from zhanr.tags.policy import Policy
 from zhanr.tags.undo import undo
+from zhanr.words import printable
 
 Stage = Literal["planning", "planned", "trying", "tried", "writing", "written", "undoing", "undone", "failed"]
 Part = Literal["all", "write", "left", "problems"]

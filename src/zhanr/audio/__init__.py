@@ -11,12 +11,11 @@ How the samples are made, always in this order:
 
 Parts: `sources` (paths, bytes and file objects as one binary file), `container` (FFmpeg's view of that file),
 `signal` (down-mix and resampling), `bounds` (what is refused), `health` (what was lost on the way), `reader`
-(`AudioReader`, `load`, `probe`), `finding` (walking folders).
+(`AudioReader`, `load`, `probe`).
 """
 
 from zhanr.audio.bounds import Bounds
 from zhanr.audio.container import AudioInfo
-from zhanr.audio.finding import find_audio, is_audio_path
 from zhanr.audio.reader import MIN_SECONDS, Audio, AudioReader, load, probe
 from zhanr.audio.sources import Source
 
@@ -27,8 +26,6 @@ __all__ = [
     "AudioReader",
     "Bounds",
     "Source",
-    "find_audio",
-    "is_audio_path",
     "load",
     "probe",
 ]

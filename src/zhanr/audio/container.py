@@ -6,11 +6,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any, cast
 from uuid import UUID
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.stream import Stream
 
 from zhanr.audio.sources import SourceFile
 from zhanr.errors import AudioError
@@ -145,10 +147,14 @@ class Container:
             return "the file is incomplete or damaged: the part that says where its music lies is missing"
         return "this is not a music file, or it is damaged from its beginning on"
 
-    def frames(self) -> Iterator[av.AudioFrame | None]:
-        """Yield the decoded frames from here on, and `None` for each packet that could not be decoded."""
+    def streams(self, *, sound_only: bool) -> tuple[Stream, ...]:
+        """All audio streams of the file, or all streams of whatever kind."""
+        return tuple(self._av.streams.audio if sound_only else self._av.streams)
+
+    def packets(self, *streams: Stream) -> Iterator[av.Packet[Any] | None]:
+        """Yield the packets of some streams from here on, and `None` once for each row of damaged places."""
         failures = 0
-        packets = self._av.demux(self.stream)
+        packets = self._av.demux(*streams)
         while failures < _MAX_DEMUX_ERRORS:
             try:
                 packet = next(packets)
@@ -156,18 +162,26 @@ class Container:
                 return
             except av.FFmpegError:  # ahead of the next clause, for some are ValueErrors or OSErrors as well
                 failures += 1
-                packets = self._av.demux(self.stream)
+                packets = self._av.demux(*streams)
                 if failures == 1:  # the rest of a row comes from the same damage
                     yield None
                 continue
             except (OSError, ValueError) as error:  # from the disk or the caller's file object
                 raise AudioError(self.source.label, f"the file can't be read ({error})") from error
+            failures = 0
+            yield packet
+
+    def frames(self) -> Iterator[av.AudioFrame | None]:
+        """Yield the decoded frames from here on, and `None` for each packet that could not be decoded."""
+        for packet in self.packets(self.stream):
+            if packet is None:
+                yield None
+                continue
             if packet.has_sidedata("encryption_info"):
                 raise AudioError(self.source.label, ENCRYPTED)
-            failures = 0
             self._last_packet_short = packet.is_corrupt if packet.size else self._last_packet_short
             try:
-                yield from packet.decode()
+                yield from cast(list[av.AudioFrame], packet.decode())
             except av.FFmpegError:
                 yield None
 

@@ -6,13 +6,10 @@ import hashlib
 import os
 from collections.abc import Callable
 
-import av
-
 from zhanr.audio.container import Container
 from zhanr.audio.sources import Source, SourceFile
 from zhanr.errors import AudioError
 
-_MAX_DEMUX_ERRORS = 20
 _CHUNKED = (b"RIFF", b"RF64", b"FORM", b"OggS", b"\x1aE\xdf\xa3")  # these say themselves where their sound ends
 
 
@@ -26,39 +23,20 @@ def payload_sha256(source: Source, *, sound_only: bool = True) -> str:
     """
     file = _Untagged(source)
     try:
-        container = _Packets(file)
+        container = Container(file)
         try:
-            return container.sha256(sound_only=sound_only)
+            streams = container.streams(sound_only=sound_only)
+            hashes = {stream.index: hashlib.sha256() for stream in streams}
+            for packet in container.packets(*streams):
+                if packet is not None and packet.stream_index in hashes:  # a stream may begin in the middle of a file
+                    hashes[packet.stream_index].update(packet)
+            return hashlib.sha256(b"".join(hashes[i].digest() for i in sorted(hashes))).hexdigest()
         finally:
             container.close()
     except UnicodeDecodeError as error:  # PyAV, of a damaged name of a codec
         raise AudioError(file.label, "the file is damaged: it does not say how its sound is stored") from error
     finally:
         file.close()
-
-
-class _Packets(Container):
-    """The packets of an open file as they are stored."""
-
-    def sha256(self, *, sound_only: bool) -> str:
-        streams = self._av.streams.audio if sound_only else tuple(self._av.streams)
-        hashes = {stream.index: hashlib.sha256() for stream in streams}
-        failures = 0
-        packets = self._av.demux(*streams)
-        while failures < _MAX_DEMUX_ERRORS:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                break
-            except av.FFmpegError:  # a damaged place; the same one every time
-                failures += 1
-                packets = self._av.demux(*streams)
-                continue
-            except (OSError, ValueError) as error:
-                raise AudioError(self.source.label, f"the file can't be read ({error})") from error
-            if packet.stream_index in hashes:  # a stream may also begin in the middle of a file
-                hashes[packet.stream_index].update(packet)
-        return hashlib.sha256(b"".join(hashes[i].digest() for i in sorted(hashes))).hexdigest()
 
 
 class _Untagged(SourceFile):

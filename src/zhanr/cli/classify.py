@@ -41,8 +41,8 @@ def classify(
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
-    from zhanr.audio import find_audio
     from zhanr.classifier import Classifier
+    from zhanr.scan.walk import find_audio
 
     classifier = Classifier.load(model)
     files = list(find_audio(paths))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,11 +58,8 @@ def _seed(library: Library, path: Path, model: str | None) -> Song:
     known = library.song(path, embedding=True)
     if known is not None and known.embedding is not None:
         return known
-    from zhanr.audio.payload import payload_sha256
     from zhanr.classifier import Classifier
-    from zhanr.library import Song
-    from zhanr.scan.analyse import with_prediction
-    from zhanr.tags.labels import with_labels
+    from zhanr.scan.analyse import song_of
 
     classifier = Classifier.load(model)
     ours, theirs = classifier.bundle.sha256, library.main_model()
@@ -72,8 +68,8 @@ def _seed(library: Library, path: Path, model: str | None) -> Song:
             f"the songs of the library were classified with another model ({theirs[:8]}...) than the one that would "
             f"hear {path} ({ours[:8]}...); name theirs with --model, or run `zhanr scan --again`"
         )
-    song = with_prediction(Song(path.absolute(), model_sha256=ours), classifier.predict(path))
-    return with_labels(replace(song, content_hash=payload_sha256(path)))
+    path = path.absolute()
+    return song_of(path, classifier.predict(path), ours)
 
 
 def _show(hit: Hit, *, as_json: bool) -> None:

@@ -79,6 +79,7 @@ def make_plan(
 
     Exit code 0: the plan is written; 1: some file could not be looked at (the plan holds the others); 2: wrong usage.
     """
+    from zhanr.scan.walk import find_audio
     from zhanr.tags.candidates import from_files, from_library
     from zhanr.tags.plan import plan, write_plan
 
@@ -88,7 +89,7 @@ def make_plan(
     if library is not None or where is not None or not paths:
         songs = from_library(library, rules, where=where, paths=paths or [])
     else:
-        songs = from_files(paths, rules, model=model, jobs=jobs or output.default_jobs())
+        songs = from_files(list(find_audio(paths)), rules, model=model, jobs=jobs or output.default_jobs())
     rows: list[Row] = []
     left: Counter[str] = Counter()
     failed = 0

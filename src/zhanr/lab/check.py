@@ -17,7 +17,7 @@ from zhanr.audio.reader import MIN_SECONDS, SILENCE_PEAK
 from zhanr.errors import AudioError
 from zhanr.lab.datasets import Dataset, Track
 from zhanr.scan.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, Match, find_matches
-from zhanr.scan.pool import each
+from zhanr.scan.worker import Limits, Lost, each
 
 Kind = Literal["unreadable", "silent", "clipped", "too short", "duplicate", "near-duplicate"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -83,7 +83,11 @@ class Examined:
 
 
 def check_dataset(
-    dataset: Dataset, *, jobs: int = 1, progress: Callable[[int, int], None] | None = None
+    dataset: Dataset,
+    *,
+    jobs: int = 1,
+    limits: Limits | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Decode every file once and report what is wrong; nothing that a file holds stops the check.
 
@@ -92,15 +96,17 @@ def check_dataset(
     dataset
         What `open_dataset(..., strict=False)` gives; files and rows that it left out are reported as unreadable.
     jobs
-        Processes to decode in (see `pool.each`); memory is a few megabytes each, however long the files are.
+        Processes to decode in (see `worker.each`); memory is a few megabytes each, however long the files are.
+    limits
+        What decoding one file may take; what takes more is unreadable.
     progress
         Is told (files done, files in all) after each file.
     """
     findings = [Finding("unreadable", (Path(p.path),), p.reason) for p in dataset.problems]
     total = len(dataset.tracks) + len(findings)
     results: list[Examined] = []
-    for result in each(examine, [track.path for track in dataset.tracks], jobs=jobs, lost=_lost):
-        results.append(result)
+    for result in each(examine, [track.path for track in dataset.tracks], jobs=jobs, limits=limits):
+        results.append(Examined(("unreadable", result.reason)) if isinstance(result, Lost) else result)
         if progress:
             progress(len(results), len(dataset.tracks))
     for track, result in zip(dataset.tracks, results, strict=True):
@@ -120,8 +126,6 @@ def examine(path: Path) -> Examined:
             warnings = tuple(reader.warnings)
     except AudioError as error:
         return Examined((measure.kind_of_failure(), error.reason))
-    except Exception as error:  # one file, whatever it does to the decoder, is one finding
-        return Examined(("unreadable", f"the decoder failed ({type(error).__name__}: {error})"))
     share = measure.n_clipped / measure.n
     return Examined(None, warnings, share, measure.digest.hexdigest(), measure.printer.finish())
 
@@ -151,10 +155,6 @@ class _Measure:
         if self.n and self.peak < SILENCE_PEAK:
             return "silent"
         return "too short" if 0 < self.n < MIN_SECONDS * SAMPLE_RATE else "unreadable"
-
-
-def _lost(path: Path) -> Examined:  # noqa: ARG001 - every lost file is told the same
-    return Examined(("unreadable", "decoding this file crashes the decoder"))
 
 
 def _of_one_file(track: Track, result: Examined) -> list[Finding]:

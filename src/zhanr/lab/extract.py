@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import AudioError, DatasetError
 from zhanr.lab.datasets import Dataset, FeatureStore, Track
-from zhanr.scan.pool import each
+from zhanr.scan.worker import Limits, Lost, each
 from zhanr.segments import excerpt
 
 R = TypeVar("R")
@@ -24,6 +25,7 @@ def extract_dataset(
     windows: WindowConfig,
     *,
     jobs: int = 1,
+    limits: Limits | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[FeatureStore, list[AudioError]]:
     """Extract one excerpt of every track: all of a short one, the middle `windows.segment_frames` of a longer one.
@@ -31,44 +33,39 @@ def extract_dataset(
     `progress` is told (done, total) after each track. Returns the store, and the errors of the tracks that could not be
     read, which it leaves out. Raises `DatasetError` if none could.
     """
-    work = partial(_excerpt_or_error, features=features, windows=windows)
-    tracks, pictures, failures = read_tracks(dataset, work, jobs=jobs, progress=progress)
+    work = partial(excerpt, feature_config=features, window_config=windows)
+    tracks, pictures, failures = read_tracks(dataset, work, jobs=jobs, limits=limits, progress=progress)
     return _store(tracks, pictures, features, windows.segment_frames), failures
 
 
 def read_tracks(
     dataset: Dataset,
-    work: Callable[[Track], R | AudioError],
+    work: Callable[[Path], R],
     *,
     jobs: int = 1,
+    limits: Limits | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Track], list[R], list[AudioError]]:
-    """Do `work` with every track: the tracks that could be read, what it gave for each of them, and the errors.
+    """Do `work` with the file of every track: the tracks that could be read, what it gave for each, and the errors.
 
-    `progress` is told (done, total) after each track. Raises `DatasetError` if none could be read.
+    `limits` are what one file may take, and `progress` is told (done, total) after each track. Raises `DatasetError` if
+    none could be read.
     """
     failures: list[AudioError] = []
     tracks: list[Track] = []
     found: list[R] = []
-    results = each(work, dataset.tracks, jobs=jobs, lost=lambda track: AudioError(track.path, "its decoder crashed"))
+    results = each(work, [track.path for track in dataset.tracks], jobs=jobs, limits=limits)
     for done, (track, result) in enumerate(zip(dataset.tracks, results, strict=True), start=1):
         if progress:
             progress(done, len(dataset.tracks))
-        if isinstance(result, AudioError):
-            failures.append(result)
+        if isinstance(result, Lost):
+            failures.append(AudioError(track.path, result.reason))
         else:
             tracks.append(track)
             found.append(result)
     if not tracks:
         raise DatasetError(dataset.name, "not one of its tracks could be read")
     return tracks, found, failures
-
-
-def _excerpt_or_error(track: Track, features: FeatureConfig, windows: WindowConfig) -> NDArray[np.uint8] | AudioError:
-    try:
-        return excerpt(track.path, features, windows)
-    except AudioError as error:
-        return error
 
 
 def _store(tracks: list[Track], pictures: list[NDArray[np.uint8]], features: FeatureConfig, width: int) -> FeatureStore:

@@ -62,9 +62,13 @@ def export_manifest(songs: Iterable[Song], target: Path) -> int:
 
 
 def export_json(songs: Iterable[Song], target: Path) -> int:
-    """One JSON object a line, with all columns of the library."""
+    """One JSON object a line, with all columns of the library; a path that is no Unicode as `\\udcff`, Python's way."""
     with target.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-        return _each(songs, lambda song: file.write(json.dumps(song.to_dict(), ensure_ascii=False) + "\n"))
+        return _each(songs, lambda song: file.write(json.dumps(_exact(song), ensure_ascii=False) + "\n"))
+
+
+def _exact(song: Song) -> dict[str, Any]:
+    return song.to_dict() | {"path": song.location}
 
 
 def export_parquet(songs: Iterable[Song], target: Path) -> int:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from zhanr.errors import ConfigError, LibraryError
 from zhanr.library import query as language
 from zhanr.library import schema
+from zhanr.words import printable
 
 ENVIRONMENT = "ZHANR_LIBRARY"
 BUSY_SECONDS = 15.0
@@ -70,9 +71,10 @@ class Song:
         return _URL.sub(r"\1://", self.path.as_posix()) if _URL.match(self.path.as_posix()) else str(self.path)
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form (without the embedding)."""
-        values = {name: getattr(self, name) for name in _COLUMNS}
-        return {"id": self.id} | values | {"path": self.location, "warnings": list(self.warnings)}
+        """The JSON form, without the embedding; printable whatever the file is called."""
+        values = {"id": self.id} | {name: getattr(self, name) for name in _COLUMNS}
+        values |= {"path": self.location, "warnings": list(self.warnings)}
+        return {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 _COLUMNS = tuple(f for f in Song.__dataclass_fields__ if f not in ("embedding", "id"))
@@ -277,7 +279,7 @@ class Library:
         if song is None:
             raise LibraryError(os.fspath(path), "this song is not in the library; scan its folder first")
         with self.transaction():
-            self.db.execute("UPDATE song SET correction = ? WHERE id = ?", (genre and _clean(genre), song.id))
+            self.db.execute("UPDATE song SET correction = ? WHERE id = ?", (genre and printable(genre), song.id))
         return self.song(path) or song
 
 
@@ -294,12 +296,7 @@ def _to_row(song: Song) -> dict[str, Any]:
     values["probabilities"] = json.dumps(song.probabilities, ensure_ascii=False)
     values["warnings"] = json.dumps(song.warnings, ensure_ascii=False)
     values["scanned_at"] = song.scanned_at or time.time()
-    return {name: _clean(v) if isinstance(v, str) else v for name, v in values.items()}
-
-
-def _clean(text: str) -> str:
-    """The text without what is no Unicode (a message may quote a file name)."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return {name: printable(v) if isinstance(v, str) else v for name, v in values.items()}
 
 
 def _to_song(row: tuple[Any, ...]) -> Song:

@@ -1,4 +1,4 @@
-"""From a file to its row in the library: what a worker of a scan does."""
+"""From a file to its song in the library: here for whoever needs one, and what a worker of a scan does."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from zhanr.audio.payload import payload_sha256
 from zhanr.bundle import load_bundle
-from zhanr.classifier import Classifier, Prediction
-from zhanr.errors import AudioError, ModelFileError
+from zhanr.classifier import Classifier
+from zhanr.errors import AudioError
 from zhanr.library import Song
+from zhanr.prediction import Prediction
 from zhanr.tags.labels import with_labels
 
 AGAIN = 0
@@ -26,10 +27,8 @@ class Analyser:
     """
 
     def __init__(self, model: str | os.PathLike[str] | None, model_sha256: str) -> None:
-        self._classifier = Classifier.load(model, threads=1)
+        self._classifier = Classifier.load(model, threads=1, sha256=model_sha256)
         self.model_sha256 = model_sha256
-        if self._classifier.bundle.sha256 != model_sha256:
-            raise ModelFileError(self._classifier.bundle.path, "the model file was changed during the scan")
 
     def __call__(self, path: Path, ask: Callable[[str], bool]) -> Song | None:
         """Hash the sound and read the tags; then classify, unless `ask(content_hash)` says that the answer is known.
@@ -38,18 +37,16 @@ class Analyser:
         None means that there is no file any more.
         """
         try:
-            status = path.stat()
-            song = Song(path, status.st_size, status.st_mtime_ns, model_sha256=self.model_sha256)
-            song = self._listen(song, ask)
+            song = self._analyse(_of_file(path, self.model_sha256), ask)
             return song if _same_file(song, path) else replace(song, mtime_ns=AGAIN)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             return Song(path, mtime_ns=AGAIN, error=f"the file can't be read ({error.strerror})")
 
-    def _listen(self, song: Song, ask: Callable[[str], bool]) -> Song:
+    def _analyse(self, song: Song, ask: Callable[[str], bool]) -> Song:
         try:
-            song = with_labels(replace(song, content_hash=payload_sha256(song.path)))
+            song = _described(song)
             known = ask(song.content_hash or "")
             return song if known else with_prediction(song, self._classifier.predict(song.path))
         except AudioError as error:
@@ -64,6 +61,21 @@ def analyser(model: str | os.PathLike[str] | None = None) -> tuple[partial[Analy
     """What starts an `Analyser` in another process, and the model's sha256. Raises `ModelFileError`."""
     bundle = load_bundle(model)
     return partial(Analyser, bundle.path.absolute(), bundle.sha256), bundle.sha256
+
+
+def song_of(path: Path, prediction: Prediction, model_sha256: str) -> Song:
+    """Everything that the library keeps of a file and of what a model says of it. Raises `AudioError`, `OSError`."""
+    return with_prediction(_described(_of_file(path, model_sha256)), prediction)
+
+
+def _of_file(path: Path, model_sha256: str) -> Song:
+    status = path.stat()
+    return Song(path, status.st_size, status.st_mtime_ns, model_sha256=model_sha256)
+
+
+def _described(song: Song) -> Song:
+    """The song with the hash of its sound and what its tags say."""
+    return with_labels(replace(song, content_hash=payload_sha256(song.path)))
 
 
 def with_prediction(song: Song, prediction: Prediction) -> Song:

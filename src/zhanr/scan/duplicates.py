@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhanr.audio import AudioReader
-from zhanr.errors import AudioError
 from zhanr.library import Library, Song
 from zhanr.library.similar import close_pairs, same_sound
 from zhanr.scan.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, find_matches
-from zhanr.scan.pool import each
+from zhanr.scan.worker import Limits, Lost, each
 
 DISTANCE = 0.1
 """The cosine distance up to which two embeddings may be of one recording.
@@ -27,7 +26,7 @@ copies and proposes few others, each of which costs the decoding of two files.
 """
 SECONDS = 3.0
 """How much longer one of two files of a recording may be."""
-HEARD = 60.0
+COMPARED = 60.0
 """So many seconds of each file are compared; find_matches needs one."""
 BLOCK = 1 << 18
 
@@ -48,6 +47,7 @@ def find_duplicates(
     distance: float = DISTANCE,
     seconds: float = SECONDS,
     jobs: int = 1,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> list[Duplicates]:
     """All groups of two or more files of one recording, in order of paths. Files that can't be read are left out."""
@@ -55,7 +55,7 @@ def find_duplicates(
     for group in same_sound(library):
         links += [(group[0].id or 0, song.id or 0) for song in group[1:]]
     pairs = [(a, b) for a, b, _ in close_pairs(library, distance=distance, seconds=seconds)]
-    links += _verified(library, pairs, jobs, progress or (lambda *_: None))
+    links += _verified(library, pairs, jobs, limits, progress or (lambda *_: None))
     groups = []
     for numbers in _connected(links):
         songs = sorted(filter(None, map(library.song_by_id, numbers)), key=lambda song: song.path)
@@ -64,29 +64,27 @@ def find_duplicates(
     return sorted(groups, key=lambda group: group.songs[0].path)
 
 
-def _verified(library: Library, pairs: list[tuple[int, int]], jobs: int, progress: Progress) -> list[tuple[int, int]]:
+def _verified(
+    library: Library, pairs: list[tuple[int, int]], jobs: int, limits: Limits | None, progress: Progress
+) -> list[tuple[int, int]]:
     """Those of the proposed pairs that are one recording. Each file is decoded once."""
     numbers = sorted({number for pair in pairs for number in pair})
     paths = [song.path if (song := library.song_by_id(number)) else Path() for number in numbers]
     prints: dict[int, Fingerprint] = {}
-    for done, (number, found) in enumerate(
-        zip(numbers, each(fingerprint_of, paths, jobs=jobs, lost=lambda _: None), strict=True), start=1
-    ):
-        if found is not None:
+    results = each(fingerprint_of, paths, jobs=jobs, limits=limits)
+    for done, (number, found) in enumerate(zip(numbers, results, strict=True), start=1):
+        if not isinstance(found, Lost):
             prints[number] = found
         progress(done, len(numbers))
     return [(a, b) for a, b in pairs if a in prints and b in prints and find_matches([prints[a], prints[b]])]
 
 
-def fingerprint_of(path: Path) -> Fingerprint | None:
-    """The fingerprint of the first minute of a file, or None if it can't be read."""
+def fingerprint_of(path: Path) -> Fingerprint:
+    """The fingerprint of the first minute of a file. Raises `AudioError`."""
     printer = Fingerprinter()
-    try:
-        with AudioReader(path, sample_rate=SAMPLE_RATE, duration=HEARD) as reader:
-            for block in reader.blocks(BLOCK):
-                printer.add(block)
-    except (AudioError, OSError):
-        return None
+    with AudioReader(path, sample_rate=SAMPLE_RATE, duration=COMPARED) as reader:
+        for block in reader.blocks(BLOCK):
+            printer.add(block)
     return printer.finish()
 
 

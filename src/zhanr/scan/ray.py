@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from zhanr.audio import is_audio_path
 from zhanr.errors import FileError, ZhanrError
 from zhanr.library import Song
 from zhanr.library.parquet import write_songs
 from zhanr.scan.analyse import AGAIN, analyser
+from zhanr.scan.walk import is_audio_path
 from zhanr.scan.worker import Limits, Lost, Pool, Task
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""Folder by folder through a music collection: one listing with sizes and times, which is all that a rescan needs."""
+"""The walk over folders of music, from which scans, data sets and `classify` choose what they need.
+
+`walk` gives one listing a folder, with sizes and times, which is all that a rescan needs; `find_audio` gives the files.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,38 @@ import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from zhanr.audio import is_audio_path
+from zhanr.config import AUDIO_SUFFIXES
+
+
+def is_audio_path(path: str | os.PathLike[str]) -> bool:
+    """Whether the name ends like that of a music file. Only for walking folders: reading looks at the content."""
+    return os.path.splitext(os.fspath(path))[1].lower() in AUDIO_SUFFIXES  # noqa: PTH122 - quick, and keeps odd names
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is passed over: a hidden one, or what macOS packs into archives beside each file."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def find_audio(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+    """Yield the music files of the paths, those of each folder in order of names, sub-folders as well.
+
+    A file is given back as it is, whatever its name and even if it doesn't exist, so that whoever reads it can say
+    so. A folder that can't be listed is itself given back, for the same reason.
+    """
+    roots = [paths] if isinstance(paths, str | os.PathLike) else paths
+    visited: Visited = set()
+    for root in roots:
+        found: list[str] = []
+        for listing in walk([root], visited):
+            found += [*listing.files, *listing.problems]
+        yield from sorted(map(Path, found))
+
+
+Visited = set[tuple[int, int] | str]
+"""Device and number of each folder that a walk has seen, or its real path where a file system numbers nothing."""
 
 
 @dataclass
@@ -24,17 +57,18 @@ class Listing:
     complete: bool = True
 
 
-def walk(roots: Iterable[str | os.PathLike[str]]) -> Iterator[Listing]:
+def walk(roots: Iterable[str | os.PathLike[str]], visited: Visited | None = None) -> Iterator[Listing]:
     """Yield a listing for every folder, those of the roots with all below them, in order of names.
 
-    As in `zhanr.audio.find_audio`, hidden files and folders are left out, and each folder is visited once, which also
-    ends loops of symbolic links. Links to folders come last, so that a folder is known by its own path if that is
-    below a root as well. Memory doesn't grow with the number of files, but for those of one folder.
+    Hidden files and folders are left out, and each folder is visited once (`visited` carries that on from one walk to
+    the next), which also ends loops of symbolic links. Links to folders come last, so that a folder is known by its own
+    path if that is below a root as well. Memory doesn't grow with the number of files, but for those of one folder.
+    Paths begin as their roots do.
     """
-    visited: set[tuple[int, int] | str] = set()
+    visited = set() if visited is None else visited
     links: deque[str] = deque()
     for root in roots:
-        path = os.path.abspath(root)  # noqa: PTH100 - Path keeps ".."
+        path = os.fspath(root)
         if not os.path.isdir(path) and os.path.exists(path):  # noqa: PTH110, PTH112 - quick, and keeps odd names
             yield _single(path)
         else:
@@ -43,7 +77,7 @@ def walk(roots: Iterable[str | os.PathLike[str]]) -> Iterator[Listing]:
         yield from _walk(links.popleft(), visited, links)
 
 
-def _walk(root: str, visited: set[tuple[int, int] | str], links: deque[str]) -> Iterator[Listing]:
+def _walk(root: str, visited: Visited, links: deque[str]) -> Iterator[Listing]:
     waiting = [root]
     while waiting:
         folder = waiting.pop()
@@ -62,7 +96,11 @@ def _walk(root: str, visited: set[tuple[int, int] | str], links: deque[str]) -> 
 def _single(path: str) -> Listing:
     """The listing of a file that was named; whatever its name, it is taken for music."""
     listing = Listing(os.path.dirname(path), complete=False)  # noqa: PTH120
-    _take(listing, path, os.stat(path))  # noqa: PTH116
+    try:
+        if not _take(listing, path, os.stat(path)):  # noqa: PTH116
+            listing.problems[path] = "this is a device or a pipe, not a file"
+    except OSError as error:
+        listing.problems[path] = reason_of(error)
     return listing
 
 
@@ -77,7 +115,7 @@ def _list(folder: str, links: deque[str]) -> tuple[Listing, list[str]]:
     inner: list[str] = []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
-            if entry.name.startswith("."):
+            if is_hidden(entry.name):
                 continue
             try:
                 if entry.is_dir():
@@ -92,9 +130,12 @@ def _list(folder: str, links: deque[str]) -> tuple[Listing, list[str]]:
     return listing, inner
 
 
-def _take(listing: Listing, path: str, status: os.stat_result) -> None:
-    if stat.S_ISREG(status.st_mode):  # a pipe or a device is no music, and opening it may never end
+def _take(listing: Listing, path: str, status: os.stat_result) -> bool:
+    """Note a file; False for a pipe or a device, which is no music, and opening which may never end."""
+    regular = stat.S_ISREG(status.st_mode)
+    if regular:
         listing.files[path] = (status.st_size, status.st_mtime_ns)
+    return regular
 
 
 def reason_of(error: OSError) -> str:

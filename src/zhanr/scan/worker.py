@@ -1,7 +1,8 @@
-"""Worker processes that a bad file can hang or crash without harm: time and memory are limited, the dead are replaced.
+"""Work on files in child processes, where a bad file can hang or crash nothing: time and memory are limited.
 
-One file is with one worker at a time, so that it is certain which file did it. `pool.each` is for work where that
-doesn't matter; here a file may take the process down with it, and it costs one row of the library.
+One file is with one worker at a time, so that it is certain which file did it. It costs one `Lost` in the place of its
+result; a worker that dies is replaced. Everything that works on many files stands on this: scans, data sets, the
+application. `each` is for a plain function; a `Pool` stays, asks back, and can do several kinds of work.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -38,12 +39,12 @@ class Work(Protocol[R_co]):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one file may take: `seconds`, and more for a large file (for a slow disk or network); bytes of memory."""
+    """What one file may take of a worker; a large file may take longer, for a slow disk or network."""
 
-    seconds: float = 60.0
-    bytes_per_second: float = 1e6
-    memory: int = 2 << 30
-    start_seconds: float = 300.0
+    seconds: float = 60.0  # for a file of no size: over ten times what an hour of music takes on a slow laptop
+    bytes_per_second: float = 1e6  # of the file's size, each million bytes is given one second more
+    memory: int = 2 << 30  # bytes above what the process has when it is ready; known on Linux only
+    start_seconds: float = 300.0  # to load the model: a laptop that wakes up, a cold network share
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Task:
     size: int = 0
     mtime_ns: int = 0
     reason: str = ""
+    number: int = 0
     how: Callable[[Any, Path, Ask], Any] | None = None
 
 
@@ -102,13 +104,14 @@ class Pool(Generic[R]):
         for worker in list(self._workers):
             worker.process.kill()
 
-    def run(self, tasks: Iterator[Task], answer: Callable[[Task, str], bool]) -> Iterator[tuple[Task, R | Lost]]:
+    def run(self, tasks: Iterator[Task], reply: Callable[[Task, str], bool]) -> Iterator[tuple[Task, R | Lost]]:
         """Yield each task and its result as they come, in any order.
 
-        `answer` is asked what a worker asks on the way. Raises `ZhanrError` if no worker can be started. The workers
-        stay for the next run; one that has died in between is replaced.
+        `reply` is given each question that a worker asks on the way. Raises `ZhanrError` if no worker can be started,
+        and where the work raises one that is not about its file (a `ConfigError`, say). The workers stay for the next
+        run; one that has died in between is replaced.
         """
-        self._forget_the_dead()
+        self._drop_dead_workers()
         following = next(tasks, None)
         while not self._stopped and (following is not None or any(w.task for w in self._workers)):
             missing = self._jobs - len(self._workers)
@@ -119,22 +122,22 @@ class Pool(Generic[R]):
                     worker.give(following)
                     following = next(tasks, None)
             for worker in self._await():
-                yield from self._hear(worker, answer)
+                yield from self._receive(worker, reply)
 
-    def _forget_the_dead(self) -> None:
+    def _drop_dead_workers(self) -> None:
         for worker in [w for w in self._workers if not w.process.is_alive()]:
             worker.kill()
             self._workers.remove(worker)
 
     def _await(self) -> list[_Worker]:
-        """The workers that have something to say, have died or are late, as soon as there is one."""
+        """The workers that have sent something, have died or are late, as soon as there is one."""
         now = time.monotonic()
-        patience = max(0.0, min(w.deadline for w in self._workers) - now)
-        ready = set(wait([w.connection for w in self._workers], timeout=min(patience, 1.0)))
+        timeout = max(0.0, min(w.deadline for w in self._workers) - now)
+        ready = set(wait([w.connection for w in self._workers], timeout=min(timeout, 1.0)))
         now = time.monotonic()
         return [w for w in self._workers if w.connection in ready or now >= w.deadline]
 
-    def _hear(self, worker: _Worker, answer: Callable[[Task, str], bool]) -> Iterator[tuple[Task, R | Lost]]:
+    def _receive(self, worker: _Worker, reply: Callable[[Task, str], bool]) -> Iterator[tuple[Task, R | Lost]]:
         task = worker.task
         try:
             if not worker.connection.poll():
@@ -142,21 +145,22 @@ class Pool(Generic[R]):
                 return
             kind, value = worker.connection.recv()
         except (EOFError, OSError):
-            yield from self._replace(worker, worker.autopsy())
+            yield from self._replace(worker, worker.exit_reason())
             return
-        if kind == "failed":
-            raise value
+        if kind == "ask" and task is not None:
+            worker.connection.send(reply(task, value))
+            return
         if kind == "ready":
             self._deaths = 0
+        if task is not None or kind == "ready":
             worker.rest()
-        elif kind == "ask" and task is not None:
-            worker.connection.send(answer(task, value))
-        elif task is not None:
-            worker.rest()
+        if kind == "failed":
+            raise value
+        if task is not None:
             yield task, value
 
     def _replace(self, worker: _Worker, lost: Lost) -> Iterator[tuple[Task, R | Lost]]:
-        """Bury a worker; the next round starts another one."""
+        """End a worker; the next round starts another one."""
         worker.kill()
         self._workers.remove(worker)
         if worker.task is not None:
@@ -164,7 +168,10 @@ class Pool(Generic[R]):
             return
         self._deaths += 1
         if self._deaths > 2 * self._jobs:
-            raise ZhanrError(f"the processes that decode music can't be started ({lost.reason})")
+            raise ZhanrError(
+                f"the processes that decode music can't be started ({lost.reason}); "
+                'a script that starts them needs `if __name__ == "__main__":`'
+            )
 
 
 class _Worker:
@@ -203,13 +210,54 @@ class _Worker:
         self.connection.close()
         self.process.join(timeout=1)
 
-    def autopsy(self) -> Lost:
+    def exit_reason(self) -> Lost:
+        """Why the process has ended."""
         self.process.join(timeout=5)
         code = self.process.exitcode
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
             return Lost(f"decoding it crashed ({name})", again=name in ("SIGKILL", "SIGTERM"))
         return Lost(f"decoding it crashed (exit code {code})")
+
+
+def each(
+    function: Callable[[Path], R], paths: Sequence[Path], *, jobs: int = 1, limits: Limits | None = None
+) -> Iterator[R | Lost]:
+    """Yield what a function gives for each file, in their order, or `Lost` where it gives nothing.
+
+    Parameters
+    ----------
+    function
+        A function of a module, or a `partial` of one (child processes import it). `FileError` and whatever else nobody
+        foresaw cost that file alone; other errors of zhanr are raised here.
+    paths
+        The files; one that occurs twice is worked on twice.
+    jobs
+        Processes, also where it is 1: a file that hangs its decoder can only be left by ending its process.
+    limits
+        What one file may take.
+
+    """
+    tasks = (Task(path, _size(path), number=number) for number, path in enumerate(paths))
+    early: dict[int, R | Lost] = {}
+    following = 0
+    with Pool(partial(_without_questions, function), jobs=max(1, min(jobs, len(paths))), limits=limits) as pool:
+        for task, result in pool.run(tasks, lambda *_: False):
+            early[task.number] = result
+            while following in early:
+                yield early.pop(following)
+                following += 1
+
+
+def _without_questions(function: Callable[[Path], R]) -> Work[R]:
+    return lambda path, ask: function(path)  # noqa: ARG005 - it has nothing to ask
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 @contextmanager
@@ -242,10 +290,12 @@ def serve(connection: Connection, start: Callable[[], Work[Any]], memory: int) -
         connection.send(("ready", None))
         while True:
             path, how = connection.recv()
-            connection.send(("done", _attempt(partial(how, work) if how else work, path, connection, memory)))
+            connection.send(_attempt(partial(how, work) if how else work, path, connection, memory))
 
 
-def _attempt(work: Work[Any], path: Path, connection: Connection, memory: int) -> Any:
+def _attempt(work: Work[Any], path: Path, connection: Connection, memory: int) -> tuple[str, Any]:
+    """The kind of message to the parent, and its value."""
+
     def ask(question: str) -> bool:
         try:
             connection.send(("ask", question))
@@ -254,13 +304,15 @@ def _attempt(work: Work[Any], path: Path, connection: Connection, memory: int) -
             os._exit(1)
 
     try:
-        return work(path, ask)
+        return "done", work(path, ask)
     except FileError as error:
-        return Lost(error.reason)
+        return "done", Lost(error.reason)
+    except ZhanrError as error:  # not about this file: every other one would fail alike
+        return "failed", error
     except MemoryError:
-        return Lost(f"decoding it takes more than {memory / 2**30:.1f} GB of memory")
+        return "done", Lost(f"decoding it takes more than {memory / 2**30:.1f} GB of memory")
     except Exception as error:  # one bad file never stops a batch: even what nobody foresaw is a row
-        return Lost(f"decoding it failed unexpectedly ({type(error).__name__}: {error})")
+        return "done", Lost(f"decoding it failed unexpectedly ({type(error).__name__}: {error})")
 
 
 def limit_memory(extra: int) -> None:

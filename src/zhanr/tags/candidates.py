@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from zhanr.audio import find_audio
 from zhanr.audio.payload import payload_sha256
 from zhanr.classifier import Classifier
 from zhanr.errors import FileError, TagError
@@ -18,11 +17,10 @@ Answered = tuple[Path, Answer] | FileError
 """A song and what is known of it, or why nothing is."""
 
 
-def from_files(paths: Iterable[Path], rules: Policy, *, model: str | None = None, jobs: int = 1) -> Iterator[Answered]:
-    """Classify the files of the paths. Raises `ConfigError` where the rules name genres that the model doesn't know."""
+def from_files(files: Sequence[Path], rules: Policy, *, model: str | None = None, jobs: int = 1) -> Iterator[Answered]:
+    """Classify some files. Raises `ConfigError` where the rules name genres that the model doesn't know."""
     classifier = Classifier.load(model)
     rules.check_labels(classifier.labels)
-    files = list(find_audio(paths))
     for path, result in zip(files, classifier.predict_many(files, jobs=jobs), strict=True):
         if isinstance(result, FileError):
             yield result

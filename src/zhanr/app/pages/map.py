@@ -18,10 +18,11 @@ from zhanr.app.pages.library import element, heading, library_version, look, not
 from zhanr.app.pages.shell import shell
 from zhanr.app.problems import Problem
 from zhanr.app.projection import project, sample
-from zhanr.app.rows import new_router, printable, song_row
+from zhanr.app.rows import new_router, song_row
 from zhanr.app.state import State
 from zhanr.library import Library
 from zhanr.library.paging import genres_of
+from zhanr.words import printable
 
 ASSETS = ("library.css", "map.js")
 N_NEAREST = 12

@@ -26,7 +26,7 @@ def extract(
     Files that can't be read are named on standard error and left out.
     """
     from zhanr.lab.datasets import open_dataset
-    from zhanr.lab.handmade.extract import extract_table
+    from zhanr.lab.handmade.extraction import extract_table
 
     data = open_dataset(dataset)
     with output.progress("extracting") as tell:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from pathlib import Path
 
-from zhanr.config import AUDIO_SUFFIXES
 from zhanr.errors import DatasetError
 from zhanr.lab.datasets.base import Dataset, Track, clean_text, file_problem, unique_names
+from zhanr.scan.walk import is_hidden, walk
 
 WRAPPERS = frozenset({"genres", "genres_original", "audio", "data"})
 """Folders that hold the genres rather than being one: GTZAN's two published layouts, and the usual names."""
@@ -17,11 +15,7 @@ WRAPPERS = frozenset({"genres", "genres_original", "audio", "data"})
 def read(root: Path, *, strict: bool = True) -> Dataset:
     """List a folder-per-genre tree; `DatasetError` where it holds no audio, or `strict` and no genre folders."""
     problems: list[DatasetError] = []
-
-    def failed(error: OSError) -> None:
-        problems.append(DatasetError(error.filename, f"the folder can't be read ({error.strerror})"))
-
-    files = walk(root, failed)
+    files = audio_files(root, problems)
     if not files:
         raise DatasetError(root, _nothing_here(problems))
     top = genre_root(root, files)
@@ -34,19 +28,14 @@ def read(root: Path, *, strict: bool = True) -> Dataset:
     return Dataset(top.resolve().name, tuple(tracks), tuple(problems))
 
 
-def walk(root: Path, failed: Callable[[OSError], None] | None = None) -> list[Path]:
-    """All audio files below a folder by suffix, sorted; hidden ones are left out, loops of links are followed once."""
-    found: list[Path] = []
-    seen: set[str] = set()
-    for here, folders, files in os.walk(root, onerror=failed, followlinks=True):
-        real = os.path.realpath(here)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(f for f in folders if not _hidden(f))
-        found += [Path(here, f) for f in files if not _hidden(f) and Path(f).suffix.lower() in AUDIO_SUFFIXES]
-    return sorted(found)
+def audio_files(root: Path, problems: list[DatasetError] | None = None) -> list[Path]:
+    """All audio files below a folder by suffix, sorted; what could not be looked at is added to `problems`."""
+    files: list[Path] = []
+    for listing in walk([root]):
+        files += map(Path, listing.files)
+        if problems is not None:
+            problems += [DatasetError(path, reason) for path, reason in listing.problems.items()]
+    return sorted(files)
 
 
 def genre_root(root: Path, files: list[Path]) -> Path:
@@ -77,13 +66,9 @@ def _tracks(top: Path, files: list[Path], problems: list[DatasetError], strict: 
 def _empty_genres(top: Path, files: list[Path]) -> list[DatasetError]:
     """A genre folder without one audio file is probably a mistake; without any audio suffix it is worth a line."""
     used = {file.relative_to(top).parts[0] for file in files}
-    folders = sorted(d for d in top.iterdir() if d.is_dir() and not _hidden(d.name))
+    folders = sorted(d for d in top.iterdir() if d.is_dir() and not is_hidden(d.name))
     return [DatasetError(d, "the genre folder holds no audio files") for d in folders if d.name not in used]
 
 
 def _nothing_here(problems: list[DatasetError]) -> str:
     return f"it holds no audio files that can be seen; {problems[0]}" if problems else "it holds no audio files"
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"

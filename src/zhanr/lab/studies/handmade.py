@@ -14,7 +14,7 @@ import numpy as np
 from zhanr.lab import handmade
 from zhanr.lab.datasets import gtzan, open_dataset
 from zhanr.lab.datasets.table import Table
-from zhanr.lab.handmade.extract import SECONDS, extract_table
+from zhanr.lab.handmade.extraction import SECONDS, extract_table
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.runner import FOLDER
 from zhanr.lab.studies.study import Case, Scores, Study

@@ -1,0 +1,79 @@
+"""What the classifier says of a song. Light to import: no model runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One window of a song: from `start` to `end` in seconds, its likeliest genre and all probabilities."""
+
+    start: float
+    end: float
+    genre: str
+    probabilities: dict[str, float]
+
+
+class Style(NamedTuple):
+    """A finer style of music than a genre, and its probability."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What zhanr says of one song.
+
+    `genre` is None where the model is not sure; `reason` then says why, and `best` is still its likeliest genre.
+    `confidence` is the probability of that likeliest genre. `probabilities` are sorted, the likeliest first.
+    `embedding` is the mean of the windows' embeddings, (d,) float32. `duration` is in seconds of decoded audio.
+    `styles` are the likeliest styles, the likeliest first; none where the model knows of none.
+    """
+
+    path: str
+    genre: str | None
+    confidence: float
+    probabilities: dict[str, float]
+    timeline: tuple[Moment, ...]
+    embedding: NDArray[np.float32]
+    duration: float
+    warnings: tuple[str, ...] = ()
+    reason: str | None = None
+    styles: tuple[Style, ...] = ()
+
+    @property
+    def best(self) -> str:
+        """The likeliest genre, sure or not."""
+        return next(iter(self.probabilities))
+
+    def to_dict(self, *, timeline: bool = False) -> dict[str, Any]:
+        """The JSON form that the command line and the API share."""
+        values: dict[str, Any] = {
+            "path": self.path,
+            "genre": self.genre,
+            "confidence": round(self.confidence, 4),
+            "probabilities": {g: round(p, 4) for g, p in self.probabilities.items()},
+            "duration": round(self.duration, 3),
+            "warnings": list(self.warnings),
+        }
+        if self.reason is not None:
+            values["reason"] = self.reason
+        if self.styles:
+            values["styles"] = [[name, round(p, 4)] for name, p in self.styles]
+        if timeline:
+            values["timeline"] = [
+                {
+                    "start": round(m.start, 3),
+                    "end": round(m.end, 3),
+                    "genre": m.genre,
+                    "probabilities": {g: round(p, 4) for g, p in m.probabilities.items()},
+                }
+                for m in self.timeline
+            ]
+        return values
