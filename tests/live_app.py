@@ -1,4 +1,4 @@
-"""The application on a real port, in a thread of this process, without its pages; and songs to send to it."""
+"""The application on a real port, in a thread of this process; and songs to send to it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def live(settings: Settings) -> Iterator[Live]:
     """Serve on a free port until the block ends."""
     with listen(replace(settings, port=0)) as listening:
         settings = replace(settings, port=listening.getsockname()[1])
-        app, state = create_app(settings, pages=False)
+        app, state = create_app(settings)
         ready = threading.Event()
         server = Server(app, state, ready.set)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

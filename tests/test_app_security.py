@@ -19,16 +19,14 @@ import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.types import Message
-from starlette.websockets import WebSocket
+from starlette.routing import Route
 from typer.testing import CliRunner
 
 from tiny import tiny_model
 from zhanr.app.folder import TemporaryFolder
 from zhanr.app.security import BODY_LIMIT, Guard
 from zhanr.app.settings import Settings
-from zhanr.cli import serve as command_line
+from zhanr.cli import app as command_line
 from zhanr.errors import ConfigError, FileError
 
 OPEN = Settings(port=8080)
@@ -42,10 +40,7 @@ class Client:
         async def echo(request: Request) -> Response:
             return PlainTextResponse(f"{len(await request.body())} bytes")
 
-        async def talk(websocket: WebSocket) -> None:
-            await websocket.accept()
-
-        routes = [Route("/{path:path}", echo, methods=["GET", "POST", "DELETE"]), WebSocketRoute("/ws", talk)]
+        routes = [Route("/{path:path}", echo, methods=["GET", "POST", "DELETE"])]
         self.guard = Guard(Starlette(routes=routes), settings, frozenset({"/upload"}))
         self.host = host
         self.cookies = httpx.Cookies()
@@ -69,27 +64,6 @@ class Client:
     def post(self, path: str, **options: Any) -> httpx.Response:
         return self.ask("POST", path, **options)
 
-    def hears(self, headers: dict[str, str]) -> bool:
-        """Whether a websocket is let in."""
-        sent: list[str] = []
-
-        async def receive() -> Message:
-            return {"type": "websocket.connect"}
-
-        async def send(message: Message) -> None:
-            sent.append(message["type"])
-
-        named = {"Host": self.host} | headers
-        scope = {
-            "type": "websocket",
-            "path": "/ws",
-            "query_string": b"",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in named.items()],
-            "subprotocols": [],
-        }
-        asyncio.run(self.guard(scope, receive, send))
-        return sent[0] == "websocket.accept"
-
 
 def guarded(settings: Settings = OPEN, host: str = "127.0.0.1:8080") -> Client:
     return Client(settings, host)
@@ -101,7 +75,6 @@ def guarded(settings: Settings = OPEN, host: str = "127.0.0.1:8080") -> Client:
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "127.0.0.2"])
 def test_this_computer_is_known_under_its_names(host: str) -> None:
     assert guarded(host=host).get("/").status_code == 200
-    assert guarded(host=host).hears({})
 
 
 @pytest.mark.parametrize(
@@ -111,7 +84,6 @@ def test_another_name_is_refused_for_it_may_be_rebound(host: str) -> None:
     response = guarded(host=host).get("/")
     assert response.status_code == 421
     assert response.headers["content-type"] == "application/problem+json"
-    assert not guarded(host=host).hears({})
 
 
 @pytest.mark.parametrize("host", ["", "@", "127.0.0.1@evil.example", "[::1", "x" * 300])
@@ -149,7 +121,6 @@ def test_what_other_pages_send_is_refused(headers: dict[str, str]) -> None:
     client = guarded()
     assert client.post("/", headers=headers).status_code == 403
     assert client.ask("DELETE", "/", headers=headers).status_code == 403
-    assert not client.hears(headers)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +130,6 @@ def test_what_other_pages_send_is_refused(headers: dict[str, str]) -> None:
 def test_its_own_pages_and_programs_are_served(headers: dict[str, str]) -> None:
     client = guarded()
     assert client.post("/", headers=headers).status_code == 200
-    assert client.hears(headers)
 
 
 def test_a_link_may_lead_here_but_nothing_may_be_embedded() -> None:
@@ -179,7 +149,6 @@ def test_without_the_token_there_is_nothing() -> None:
         response = client.get("/", headers=headers)
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == "Bearer"
-        assert not client.hears(headers)
     assert client.get("/?token=wrong").status_code == 401
     assert client.post("/?token=a secret").status_code == 401  # the address of a form of another page
 
@@ -193,7 +162,6 @@ def test_a_person_is_asked_for_it() -> None:
 def test_a_program_sends_the_token() -> None:
     headers = {"Authorization": "Bearer a secret"}
     assert guarded(OTHERS).post("/", headers=headers).status_code == 200
-    assert guarded(OTHERS).hears(headers)
 
 
 def test_a_browser_sends_it_once_and_keeps_a_cookie_that_does_not_tell_it() -> None:
@@ -207,8 +175,8 @@ def test_a_browser_sends_it_once_and_keeps_a_cookie_that_does_not_tell_it() -> N
     assert "secret" not in cookie
     assert client.get("/").status_code == 200  # the client keeps cookies
     value = {"Cookie": cookie.partition(";")[0]}
-    assert guarded(OTHERS).hears(value) is False  # the cookie of one process is no other's
-    assert client.hears(value)
+    assert client.get("/", headers=value).status_code == 200
+    assert guarded(OTHERS).get("/", headers=value).status_code == 401  # the cookie of one process is no other's
 
 
 def test_the_way_back_never_leads_to_another_host() -> None:
@@ -333,34 +301,15 @@ def folders(tmp_path: Path) -> list[Path]:
     return [path for path in tmp_path.glob("zhanr-*/*") if path.is_dir()]
 
 
-def handshake(address: str, headers: dict[str, str]) -> int:
-    """The status of a websocket's handshake with the pages' server."""
-    upgrade = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    url = httpx.URL(address)
-    lines = [f"{name}: {value}" for name, value in ({"Host": f"{url.host}:{url.port}"} | upgrade | headers).items()]
-    request = "GET /_nicegui_ws/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n" + "\r\n".join(lines) + "\r\n\r\n"
-    with socket.create_connection((url.host, url.port or 80), timeout=30) as connection:
-        connection.sendall(request.encode())
-        return int(connection.recv(100).split()[1])
-
-
 def test_the_pages_are_behind_the_guard_and_a_signal_ends_all(
     running: tuple[subprocess.Popen[str], str], tmp_path: Path
 ) -> None:
     process, address = running
     page = httpx.get(address)
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
     assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", page.text)
     assert httpx.get(address, headers={"Host": "evil.example"}).status_code == 421
-    assert handshake(address, {}) == 101
-    assert handshake(address, {"Origin": address.rstrip("/")}) == 101
-    assert handshake(address, {"Origin": "http://evil.example"}) == 403
-    assert handshake(address, {"Host": "evil.example"}) == 403
     assert len(folders(tmp_path)) == 1
     url = httpx.URL(address)
     with socket.create_connection((url.host, url.port or 80)) as slow:  # in the middle of an upload

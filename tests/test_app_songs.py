@@ -18,7 +18,7 @@ import pytest
 from live_app import live, problem, song
 from tiny import LABELS, N_BINS, tiny_model
 from zhanr import Classifier
-from zhanr.app.pages.palette import GENRES, colours
+from zhanr.app.palette import GENRES, colours
 from zhanr.app.settings import Settings
 from zhanr.audio import load
 from zhanr.explain import explain_song

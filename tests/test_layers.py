@@ -50,10 +50,9 @@ HOMES = {
     "pyarrow": {"library.parquet"},
     "ray": {"scan.ray"},
     "fsspec": {"scan.ray"},
-    "nicegui": {"app", "cli.serve"},
     "fastapi": {"app", "cli.serve"},
     "starlette": {"app"},
-    "uvicorn": {"app"},
+    "uvicorn": {"app", "cli.serve"},
     "pydantic": {"app"},
     "prometheus_client": {"app"},
     "python_multipart": {"app"},
@@ -172,5 +171,5 @@ def test_serving_does_not_load_what_only_training_needs() -> None:
 
 def test_nor_does_the_application() -> None:
     loaded = loaded_by(SERVE)
-    assert {"onnxruntime", "nicegui"} <= loaded
+    assert {"onnxruntime", "fastapi"} <= loaded
     assert not loaded & {"torch", "matplotlib", "sklearn", "onnx", "safetensors", "PIL", "scipy"}

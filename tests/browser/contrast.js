@@ -16,7 +16,7 @@
     }
     return [255, 255, 255];
   };
-  const hidden = ".z-hidden, .z-skip, :disabled, #popup, .nicegui-error-popup";
+  const hidden = ".z-hidden, .z-skip, :disabled";
   const bad = [];
   for (const element of document.querySelectorAll("h1, h2, h3, p, a, b, button, li, span")) {
     const own = [...element.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.textContent.trim());

@@ -17,6 +17,7 @@ from zhanr.app import schemas
 from zhanr.app.api_page import api_page
 from zhanr.app.handlers import Measured, install_handlers
 from zhanr.app.metrics import CONTENT_TYPE
+from zhanr.app.pages import document
 from zhanr.app.problems import Problem
 from zhanr.app.state import State
 from zhanr.app.uploads import receive
@@ -135,7 +136,7 @@ def _add_service(api: FastAPI, state: State) -> None:
     @api.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         """This interface, as a page."""
-        return HTMLResponse(api_page(api.openapi()))
+        return HTMLResponse(document(state, "API · zhanr", api_page(api.openapi())))
 
 
 async def while_connected(request: Request, work: Awaitable[R]) -> R:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,12 +20,17 @@ from zhanr.errors import AudioError, ConfigError, LibraryError
 log = logging.getLogger("zhanr.app")
 
 
-def install_handlers(app: FastAPI, metrics: Metrics) -> None:
-    """Let an application answer all errors with problem+json, and count them by kind."""
+def install_handlers(app: FastAPI, metrics: Metrics, error_page: Callable[[Problem], Response] | None = None) -> None:
+    """Let an application answer all errors with problem+json, and count them by kind.
 
-    def problem(_: Request, error: Exception) -> Response:
+    A browser that asks for a page, and not a script of one, gets the `error_page` instead, where there is one.
+    """
+
+    def problem(request: Request, error: Exception) -> Response:
         found = as_problem(error)
         metrics.failed(found.kind)
+        if error_page and "text/html" in request.headers.get("accept", ""):
+            return error_page(found)
         return found.response()
 
     def invalid(_: Request, error: Exception) -> Response:
@@ -85,3 +91,21 @@ class Measured:
             path = getattr(route, "path", "other")  # never what the client wrote: that would be endless
             self._metrics.requests.labels(path, str(status)).inc()
             self._metrics.seconds.labels(path).observe(time.monotonic() - begin)
+
+
+class HeadAsGet:
+    """ASGI middleware: HEAD is answered as GET is, without the body, which the server's own routes need not know."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on as a GET, and drop the body of what comes back."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)

@@ -1,4 +1,4 @@
-"""Who may ask: the checks before every request and websocket, and the headers on every answer.
+"""Who may ask: the checks before every request, and the headers on every answer.
 
 - The `Host` must be a name of this server. A stranger's page whose own name suddenly points to this computer (DNS
   rebinding) sends its own name there.
@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import ipaddress
@@ -28,11 +29,11 @@ from zhanr.app.settings import Settings, is_loopback
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_LIMIT = 1 << 20  # of requests that are no uploads
-# The pages' framework compiles templates in the browser, which is what 'unsafe-eval' is for.
+# Scripts, styles, sound and pictures of this server alone; no script or style in the markup, no markup from text.
 PAGE_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _HOST = re.compile(r"(\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(:\d{1,5})?")
@@ -46,12 +47,15 @@ HEADERS = {
 }
 
 
-_DOOR = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>zhanr</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"></head>
-<body style="font: 18px system-ui; color-scheme: light dark; margin: 20vh auto; max-width: 24em; padding: 0 1em">
-<form><label>This server wants its token:<br><input type="password" name="token" autofocus autocomplete="off"
-style="font: inherit; width: 100%; margin: .5em 0"></label><button style="font: inherit">Enter</button></form>
-</body></html>"""
+_DOOR_STYLE = """
+body { font: 18px system-ui; color-scheme: light dark; margin: 20vh auto; max-width: 24em; padding: 0 1em }
+input { font: inherit; box-sizing: border-box; width: 100%; margin: .5em 0 } button { font: inherit }"""
+_DOOR = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>zhanr</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_DOOR_STYLE}</style></head>
+<body><form><label>This server wants its token:<br><input type="password" name="token" autofocus autocomplete="off">
+</label><button>Enter</button></form></body></html>"""
+_DOOR_HASH = base64.b64encode(hashlib.sha256(_DOOR_STYLE.encode()).digest()).decode()
+DOOR_POLICY = f"{DATA_POLICY}; style-src 'sha256-{_DOOR_HASH}'; form-action 'self'"
 
 
 class Guard:
@@ -75,8 +79,8 @@ class Guard:
         self._cookie = hmac.new(key, (settings.token or "").encode(), hashlib.sha256).hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request or a websocket through, or answer it here."""
-        if scope["type"] not in ("http", "websocket"):
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":  # the server speaks no websocket
             await self._app(scope, receive, send)
             return
         try:
@@ -84,21 +88,11 @@ class Guard:
         except Problem as problem:
             self._refused(problem.kind)
             wants_page = problem.status == 401 and "text/html" in Headers(scope=scope).get("accept", "")
-            answer = HTMLResponse(_DOOR, 401, problem.headers) if wants_page else problem.response()
-        if answer is None:
-            await self._pass(scope, receive, send)
-        elif scope["type"] == "http":
-            await answer(scope, receive, _with_headers(send))
-        else:
-            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: the client sees a 403
-
-    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self._app(scope, receive, send)
-            return
-        if scope["path"] not in self._upload_paths:
+            headers = problem.headers | {"Content-Security-Policy": DOOR_POLICY}
+            answer = HTMLResponse(_DOOR, 401, headers) if wants_page else problem.response()
+        if answer is None and scope["path"] not in self._upload_paths:
             receive = _limited(receive)
-        await self._app(scope, receive, _with_headers(send))
+        await (answer or self._app)(scope, receive, _with_headers(send))
 
     def _answer(self, scope: Scope) -> Response | None:
         """None to let it pass, or the answer. Raises `Problem`."""
@@ -119,12 +113,12 @@ class Guard:
 
     def _check_origin(self, request: _Asked) -> None:
         """Refuse what another site's page has a browser send; programs send neither header."""
-        if request.origin is not None and (request.changes or request.websocket):
+        if request.origin is not None and request.changes:
             parts = urlsplit(request.origin)
             if parts.scheme not in ("http", "https") or parts.netloc.lower() != request.host.lower():
                 raise Problem(403, "requests from the pages of other sites are refused", kind="origin")
         foreign = request.site not in (None, "same-origin", "none")
-        link = not request.changes and not request.websocket and request.mode == "navigate"
+        link = not request.changes and request.mode == "navigate"
         if foreign and not (link and request.destination in (None, "document")):
             raise Problem(403, "requests from the pages of other sites are refused", kind="origin")
 
@@ -136,7 +130,7 @@ class Guard:
         if _same(request.cookies.get(self._cookie_name(), ""), self._cookie):
             return None
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if not request.changes and not request.websocket and _same(dict(query).get("token", ""), token):
+        if not request.changes and _same(dict(query).get("token", ""), token):
             return self._welcome(scope, [pair for pair in query if pair[0] != "token"])
         raise Problem(
             401,
@@ -168,7 +162,6 @@ class _Asked:
     authorization: str
     cookies: dict[str, str]
     changes: bool
-    websocket: bool
 
     @classmethod
     def of(cls, scope: Scope) -> _Asked:
@@ -176,7 +169,6 @@ class _Asked:
         hosts = headers.getlist("host")
         if len(hosts) != 1:
             raise Problem(400, "a request names its host once", kind="host")
-        websocket = scope["type"] == "websocket"
         return cls(
             hosts[0],
             headers.get("origin"),
@@ -185,8 +177,7 @@ class _Asked:
             headers.get("sec-fetch-dest"),
             headers.get("authorization", ""),
             _cookies(headers.get("cookie", "")),
-            not websocket and scope["method"] not in SAFE_METHODS,
-            websocket,
+            scope["method"] not in SAFE_METHODS,
         )
 
 
@@ -222,6 +213,7 @@ def _with_headers(send: Send) -> Send:
             for name, value in HEADERS.items():
                 headers[name] = value
             is_page = headers.get("content-type", "").startswith("text/html")
+            headers.setdefault("Cache-Control", "no-cache")  # kept, but asked for again each time
             headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
         await send(message)
 

@@ -18,9 +18,9 @@ from urllib.parse import quote
 import uvicorn
 from fastapi import FastAPI
 
-from zhanr.app import media, songs
+from zhanr.app import library_api, map_api, media, pages, review_api, songs, tags_api
 from zhanr.app.api import PREFIX, UPLOAD_PATHS, create_api
-from zhanr.app.handlers import install_handlers
+from zhanr.app.handlers import HeadAsGet, install_handlers
 from zhanr.app.media import UPLOADS
 from zhanr.app.security import Guard
 from zhanr.app.settings import Settings
@@ -32,10 +32,10 @@ __all__ = ["State", "create_app", "serve"]
 SHUTDOWN_SECONDS = 1
 
 
-def create_app(settings: Settings, *, pages: bool = True) -> tuple[FastAPI, State]:
+def create_app(settings: Settings) -> tuple[FastAPI, State]:
     """The application and its state; the engine runs as long as the application's lifespan does.
 
-    NiceGUI knows one application a process, so only one may have `pages`. Raises `ModelFileError`.
+    Raises `ModelFileError`.
     """
     state = State(settings)
 
@@ -50,23 +50,14 @@ def create_app(settings: Settings, *, pages: bool = True) -> tuple[FastAPI, Stat
             await asyncio.to_thread(state.close)
 
     app = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
-    install_handlers(app, state.metrics)
+    install_handlers(app, state.metrics, pages.error_page(state))
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Guard, settings=settings, upload_paths=UPLOAD_PATHS | {UPLOADS}, refused=state.metrics.failed)
-    app.include_router(media.router(state))
-    app.include_router(songs.router(state))
+    for part in (pages, media, songs, library_api, review_api, tags_api, map_api):
+        app.include_router(part.router(state))
+    pages.add_assets(app)
     app.mount(PREFIX, create_api(state))
-    if pages:
-        _add_pages(app, state)
     return app, state
-
-
-def _add_pages(app: FastAPI, state: State) -> None:
-    from nicegui import ui
-
-    from zhanr.app import pages
-
-    pages.register(state)
-    ui.run_with(app, title="zhanr", dark=None, language="en-US", favicon="🎵", show_welcome_message=False)
 
 
 async def _clean_up(state: State) -> None:
@@ -98,7 +89,8 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            ws_max_size=1 << 22,
+            http="h11",  # it ends a request whose headers are longer than 64 kB; httptools has no limit
+            ws="none",
             proxy_headers=False,
         )
         super().__init__(config)

@@ -58,6 +58,10 @@ class State:
         """Stop the engine at once, and remove all uploads."""
         self._resources.close()
 
+    def on_close(self, work: Callable[[], None]) -> None:
+        """What else to do when all is over."""
+        self._resources.callback(work)
+
     def __enter__(self) -> Self:
         """Open it."""
         self.open()

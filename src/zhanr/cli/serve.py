@@ -50,7 +50,7 @@ def app(
     """
     try:
         import fastapi  # noqa: F401
-        import nicegui  # noqa: F401
+        import uvicorn  # noqa: F401
     except ImportError as error:
         raise ConfigError("the application needs more packages: pip install 'zhanr[app]'") from error
     from zhanr.app.settings import Settings

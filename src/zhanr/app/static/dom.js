@@ -1,14 +1,22 @@
 // Small helpers: elements, numbers in words.
 
-/** el("p", {class: "x", onclick: f}, "text", child): an element; text is always text, never markup. */
+/**
+ * el("p", {class: "x", onclick: f}, "text", child): an element; text is always text, never markup.
+ *
+ * `style` is an object of custom properties, {"--share": 0.5}. A state (aria-...) is always "true" or "false"; of other
+ * attributes, `true` is one without a value, and `false` is none.
+ */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
+    if (value == null) continue;
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value != null) node.setAttribute(name, value);
+    else if (name === "style") for (const [property, v] of Object.entries(value)) node.style.setProperty(property, v);
+    else if (name.startsWith("aria-")) node.setAttribute(name, String(value));
+    else if (typeof value === "boolean") node.toggleAttribute(name, value);
+    else node.setAttribute(name, value);
   }
-  node.append(...children.filter((child) => child != null));
+  node.append(...children.filter((child) => child != null && child !== false));
   return node;
 }
 
@@ -20,7 +28,15 @@ export function icon(path, { filled = true } = {}) {
   const shape = document.createElementNS(svg.namespaceURI, "path");
   shape.setAttribute("d", path);
   if (filled) shape.setAttribute("fill", "currentColor");
-  else for (const [k, v] of Object.entries({ fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-linecap": "round" })) shape.setAttribute(k, v);
+  else
+    for (const [k, v] of Object.entries({
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 2,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+    }))
+      shape.setAttribute(k, v);
   svg.append(shape);
   return svg;
 }
@@ -28,7 +44,8 @@ export function icon(path, { filled = true } = {}) {
 /** 75.3 -> "1:15" */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds + 0.001));
-  const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
+  const hours = Math.floor(whole / 3600),
+    minutes = Math.floor(whole / 60) % 60;
   const rest = String(whole % 60).padStart(2, "0");
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
@@ -51,3 +68,7 @@ export const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCode
 
 /** Whether the person wants nothing to move by itself. */
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+export const PLAY = "M8 5.14v13.72a1 1 0 0 0 1.52.85l10.9-6.86a1 1 0 0 0 0-1.7L9.52 4.29A1 1 0 0 0 8 5.14z";
+export const PAUSE = "M7 5h3.5v14H7zM13.5 5H17v14h-3.5z";
+export const CLOSE = "M6 6l12 12M18 6L6 18";

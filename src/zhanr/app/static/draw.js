@@ -16,11 +16,13 @@ export function prepare(canvas) {
 /** Bars of the loudest sample below each of them; the loudest of the song fills the height. */
 export function waveform(canvas, peaks, span, colour) {
   const { context, width, height } = prepare(canvas);
-  const pitch = 4, n = Math.floor(width / pitch);
+  const pitch = 4,
+    n = Math.floor(width / pitch);
   const loudest = peaks.reduce((a, b) => Math.max(a, b), 1);
   context.fillStyle = colour;
   for (let i = 0; i < n; i++) {
-    const from = Math.floor((i / n) * span * peaks.length), to = Math.max(from + 1, ((i + 1) / n) * span * peaks.length);
+    const from = Math.floor((i / n) * span * peaks.length),
+      to = Math.max(from + 1, ((i + 1) / n) * span * peaks.length);
     let peak = 0;
     for (let j = from; j < to && j < peaks.length; j++) peak = Math.max(peak, peaks[j]);
     const h = Math.max(2, (peak / loudest) * (height - 4));
@@ -50,16 +52,30 @@ export function image(picture, nBins, colours) {
 /** 256 colours from black over the genre's own to nearly white, their lightness always rising. */
 export function ramp(colour) {
   const [r, g, b] = rgb(colour);
-  return shades([[0, 14, 16, 22], [0.3, 14 + 0.28 * r, 16 + 0.28 * g, 22 + 0.28 * b], [0.72, r, g, b], [1, 255, 250, 240]]);
+  return shades([
+    [0, 14, 16, 22],
+    [0.3, 14 + 0.28 * r, 16 + 0.28 * g, 22 + 0.28 * b],
+    [0.72, r, g, b],
+    [1, 255, 250, 240],
+  ]);
 }
 
 /** 256 greys that leave the light to what is drawn over them. */
-export const dim = () => shades([[0, 12, 13, 17], [1, 150, 154, 164]]);
+export const dim = () =>
+  shades([
+    [0, 12, 13, 17],
+    [1, 150, 154, 164],
+  ]);
 
 function shades(stops) {
   return Uint32Array.from({ length: 256 }, (_, i) => {
-    const x = i / 255, k = Math.max(1, stops.findIndex((s) => s[0] >= x));
-    const [low, high] = [stops[k - 1], stops[k]], t = (x - low[0]) / (high[0] - low[0]);
+    const x = i / 255,
+      k = Math.max(
+        1,
+        stops.findIndex((s) => s[0] >= x),
+      );
+    const [low, high] = [stops[k - 1], stops[k]],
+      t = (x - low[0]) / (high[0] - low[0]);
     const [red, green, blue] = [1, 2, 3].map((c) => Math.round(low[c] + t * (high[c] - low[c])));
     return 0xff000000 | (blue << 16) | (green << 8) | red; // little-endian, as all browsers' machines are
   });
@@ -79,21 +95,31 @@ export function timeline(canvas, moments, duration, colours, ink) {
   const blocks = moments.map((moment, i) => {
     const next = moments[i + 1]?.start ?? Infinity; // windows may overlap
     const x = (moment.start / duration) * width;
-    return { genre: moment.genre, p: moment.probabilities[moment.genre], x, w: (Math.min(moment.end, next, duration) / duration) * width - x - 2 };
+    return {
+      genre: moment.genre,
+      p: moment.probabilities[moment.genre],
+      x,
+      w: (Math.min(moment.end, next, duration) / duration) * width - x - 2,
+    };
   });
   for (const { genre, p, x, w } of blocks) {
     context.fillStyle = colours[genre];
     context.globalAlpha = 0.1 + 0.25 * p;
-    context.beginPath(); context.roundRect(x, 0, Math.max(1, w), height, 5); context.fill();
+    context.beginPath();
+    context.roundRect(x, 0, Math.max(1, w), height, 5);
+    context.fill();
     context.globalAlpha = 1;
-    context.beginPath(); context.roundRect(x, height - 4, Math.max(1, w * p), 4, 2); context.fill();
+    context.beginPath();
+    context.roundRect(x, height - 4, Math.max(1, w * p), 4, 2);
+    context.fill();
   }
   context.font = `600 13px ${font(canvas)}`;
   context.fillStyle = ink;
   context.textBaseline = "middle";
   const fits = (text, w) => context.measureText(text).width < w - 14;
   const write = (text, x) => context.fillText(text, x + 8, (height - 3) / 2);
-  if (blocks.every(({ genre, p, w }) => fits(`${genre}  ${percent(p)}`, w))) for (const { genre, p, x } of blocks) write(`${genre}  ${percent(p)}`, x);
+  if (blocks.every(({ genre, p, w }) => fits(`${genre}  ${percent(p)}`, w)))
+    for (const { genre, p, x } of blocks) write(`${genre}  ${percent(p)}`, x);
   else for (const { genre, x, end } of stretches(blocks)) if (fits(genre, end - x)) write(genre, x);
 }
 
@@ -109,14 +135,16 @@ function stretches(blocks) {
 
 /** Times below, at round numbers of seconds and not too close. */
 export function axis(canvas, duration, ink) {
-  const { context, width, height } = prepare(canvas);
+  const { context, width } = prepare(canvas);
   const least = (duration / width) * 72;
   const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600].find((s) => s >= least) ?? 7200;
   context.font = `12px ${font(canvas)}`;
   context.fillStyle = ink;
   context.textBaseline = "top";
   for (let t = 0; t <= duration; t += step) {
-    const x = (t / duration) * width, text = clock(t), w = context.measureText(text).width;
+    const x = (t / duration) * width,
+      text = clock(t),
+      w = context.measureText(text).width;
     if (x + w / 2 > width + 1 && t > 0) break;
     context.fillText(text, Math.max(0, x - w / 2), 4);
   }
@@ -131,9 +159,12 @@ export function frequencies(canvas, edges) {
   for (const f of [250, 1000, 2000, 4000, 8000]) {
     const y = height * (1 - place(edges, f));
     if (y < 9 || y > height - 9) continue;
-    const text = hertz(f), w = context.measureText(text).width;
+    const text = hertz(f),
+      w = context.measureText(text).width;
     context.fillStyle = "rgb(10 12 16 / 62%)";
-    context.beginPath(); context.roundRect(6, y - 8, w + 10, 16, 4); context.fill();
+    context.beginPath();
+    context.roundRect(6, y - 8, w + 10, 16, 4);
+    context.fill();
     context.fillStyle = "#fff";
     context.fillText(text, 11, y + 0.5);
   }
@@ -147,29 +178,39 @@ function place(edges, f) {
   return Math.max(0, Math.min(1, (i + inside) / (edges.length - 1)));
 }
 
-export const FOR = "#ffb000", AGAINST = "#3d9dff";
+export const FOR = "#ffb000",
+  AGAINST = "#3d9dff";
 
 /** What spoke for the genre, and what against, smoothly over the spectrogram; the strongest patches with a frame. */
 export function saliency(canvas, reasons, duration, edges) {
   const { context, width, height } = prepare(canvas);
-  const nBands = reasons.weights.length, step = reasons.moments[0][1] - reasons.moments[0][0];
+  const nBands = reasons.weights.length,
+    step = reasons.moments[0][1] - reasons.moments[0][0];
   const n = Math.max(1, Math.round(duration / step));
   const grid = document.createElement("canvas");
   grid.width = n;
   grid.height = nBands;
-  const small = grid.getContext("2d"), most = Math.max(1e-9, ...reasons.weights.flat().map(Math.abs));
-  reasons.weights.forEach((band, b) => band.forEach((weight, m) => {
-    const column = Math.min(n - 1, Math.floor((reasons.moments[m][0] + reasons.moments[m][1]) / 2 / step));
-    const [r, g, blue] = rgb(weight > 0 ? FOR : AGAINST);
-    small.fillStyle = `rgb(${r} ${g} ${blue} / ${(weight > 0 ? 0.95 : 0.7) * (Math.abs(weight) / most)})`;
-    small.fillRect(column, nBands - 1 - b, 1, 1);
-  }));
+  const small = grid.getContext("2d"),
+    most = Math.max(1e-9, ...reasons.weights.flat().map(Math.abs));
+  for (const [b, band] of reasons.weights.entries()) {
+    for (const [m, weight] of band.entries()) {
+      const column = Math.min(n - 1, Math.floor((reasons.moments[m][0] + reasons.moments[m][1]) / 2 / step));
+      const [r, g, blue] = rgb(weight > 0 ? FOR : AGAINST);
+      small.fillStyle = `rgb(${r} ${g} ${blue} / ${(weight > 0 ? 0.95 : 0.7) * (Math.abs(weight) / most)})`;
+      small.fillRect(column, nBands - 1 - b, 1, 1);
+    }
+  }
   context.imageSmoothingQuality = "high";
   context.drawImage(grid, 0, 0, ((n * step) / duration) * width, height);
   context.lineWidth = 2;
   context.strokeStyle = "#fff";
-  for (const { hertz: [low, high], seconds: [start, end] } of reasons.strongest) {
-    const x = (start / duration) * width, top = height * (1 - place(edges, high)), bottom = height * (1 - place(edges, low));
+  for (const {
+    hertz: [low, high],
+    seconds: [start, end],
+  } of reasons.strongest) {
+    const x = (start / duration) * width,
+      top = height * (1 - place(edges, high)),
+      bottom = height * (1 - place(edges, low));
     context.beginPath();
     context.roundRect(x + 1, top + 1, Math.max(4, ((end - start) / duration) * width - 2), bottom - top - 2, 4);
     context.stroke();

@@ -1,21 +1,31 @@
 // The library: a filter, a chart of genres, and a table of all songs.
 
-import { clock, el, icon, percent } from "./dom.js";
-import { PAUSE, PLAY, SongPlayer, chip, empty, get, given, liveLine, many, playButton, reason } from "./ask.js";
+import { get, reason } from "./api.js";
+import { clock, el, icon, PAUSE, percent } from "./dom.js";
+import { chip, empty, heading, liveLine, many, playButton, scanned } from "./library_parts.js";
+import { playerBar } from "./player_bar.js";
 import { RowTable } from "./rowtable.js";
+import { settings } from "./settings.js";
 
 const LOOK_AGAIN = 5000; // milliseconds
-const EXAMPLES = ["genre=jazz confidence<0.6", 'artist~"miles davis"', "unsure", "corrected", "path~live", "duration>10:00", "error"];
+const EXAMPLES = [
+  "genre=jazz confidence<0.6",
+  'artist~"miles davis"',
+  "unsure",
+  "corrected",
+  "path~live",
+  "duration>10:00",
+  "error",
+];
 
 class LibraryPage extends HTMLElement {
-  connectedCallback() {
-    if (this.table) return;
-    this.look = given(this);
+  async connectedCallback() {
+    this.append(heading("Library"));
+    if (!(await scanned(this)) || !this.isConnected) return;
     const asked = new URLSearchParams(location.search);
     this.q = asked.get("q") ?? "";
     this.pick = asked.get("pick") ?? "";
     this.order = asked.get("order") ?? "path";
-    this.player = new SongPlayer(() => this.table.redraw());
     this.table = new RowTable({
       label: "Songs",
       columns: this.#columns(),
@@ -24,26 +34,81 @@ class LibraryPage extends HTMLElement {
       sorted: (order) => this.#ask({ order }),
       rowClass: (row) => (row.gone ? "l-gone" : row.error && !row.genre ? "l-failed" : ""),
     });
-    this.append(this.#form(), this.#chart(), this.status = liveLine("l-status"), this.changed = this.#notice(), this.table.node, this.player.node);
+    this.append(
+      this.#form(),
+      this.#chart(),
+      (this.status = liveLine("l-status")),
+      (this.changed = this.#notice()),
+      this.table.node,
+    );
+    playerBar.addEventListener("change", this.redraw);
     this.#ask({});
     this.timer = setInterval(() => this.#lookAgain(), LOOK_AGAIN);
   }
 
-  disconnectedCallback() { clearInterval(this.timer); }
+  redraw = () => this.table.redraw();
+
+  disconnectedCallback() {
+    clearInterval(this.timer);
+    playerBar.removeEventListener("change", this.redraw);
+  }
 
   #form() {
     this.input = el("input", {
-      type: "search", id: "filter", class: "l-input", value: this.q, autocomplete: "off", spellcheck: "false",
-      placeholder: "genre=jazz confidence<0.6", "aria-describedby": "filter-error",
+      type: "search",
+      id: "filter",
+      class: "l-input",
+      value: this.q,
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "genre=jazz confidence<0.6",
+      "aria-describedby": "filter-error",
     });
     this.error = el("p", { class: "l-error", id: "filter-error", role: "alert" });
-    const submit = (event) => { event.preventDefault(); this.#ask({ q: this.input.value.trim() }); };
-    this.input.addEventListener("search", () => { if (!this.input.value && this.q) this.#ask({ q: "" }); });
-    const help = el("details", { class: "l-help" }, el("summary", {}, "How to filter"),
-      el("p", {}, "Conditions with spaces between them must all hold; ! before one turns it round. Fields: genre, tag, artist, album, title, path, reason, confidence, duration, size, scanned. Try one:"),
-      el("p", { class: "l-examples" }, ...EXAMPLES.map((text) => el("button", { type: "button", onclick: () => { this.input.value = text; this.#ask({ q: text }); } }, text))));
-    return el("form", { class: "l-filter", role: "search", onsubmit: submit },
-      el("label", { for: "filter", class: "z-hidden" }, "Filter"), this.input, el("button", { class: "z-button primary" }, "Filter"), this.error, help);
+    const submit = (event) => {
+      event.preventDefault();
+      this.#ask({ q: this.input.value.trim() });
+    };
+    this.input.addEventListener("search", () => {
+      if (!this.input.value && this.q) this.#ask({ q: "" });
+    });
+    const help = el(
+      "details",
+      { class: "l-help" },
+      el("summary", {}, "How to filter"),
+      el(
+        "p",
+        {},
+        "Conditions with spaces between them must all hold; ! before one turns it round. ",
+        "Fields: genre, tag, artist, album, title, path, reason, confidence, duration, size, scanned. Try one:",
+      ),
+      el(
+        "p",
+        { class: "l-examples" },
+        ...EXAMPLES.map((text) =>
+          el(
+            "button",
+            {
+              type: "button",
+              onclick: () => {
+                this.input.value = text;
+                this.#ask({ q: text });
+              },
+            },
+            text,
+          ),
+        ),
+      ),
+    );
+    return el(
+      "form",
+      { class: "l-filter", role: "search", onsubmit: submit },
+      el("label", { for: "filter", class: "z-hidden" }, "Filter"),
+      this.input,
+      el("button", { class: "z-button primary" }, "Filter"),
+      this.error,
+      help,
+    );
   }
 
   #chart() {
@@ -52,8 +117,12 @@ class LibraryPage extends HTMLElement {
   }
 
   #notice() {
-    return el("p", { class: "l-notice", role: "status", hidden: true }, "The library has changed. ",
-      el("button", { type: "button", class: "l-link", onclick: () => this.#ask({}) }, "Show it as it is now"));
+    return el(
+      "p",
+      { class: "l-notice", role: "status", hidden: true },
+      "The library has changed. ",
+      el("button", { type: "button", class: "l-link", onclick: () => this.#ask({}) }, "Show it as it is now"),
+    );
   }
 
   #columns() {
@@ -61,16 +130,33 @@ class LibraryPage extends HTMLElement {
       { title: el("span", { class: "z-hidden" }, "Play"), class: "c-play", cell: (row) => this.#playCell(row) },
       { title: "Title", sort: "title", class: "c-title", cell: (row) => this.#titleCell(row) },
       { title: "Genre", sort: "genre", class: "c-genre", cell: (row) => this.#genreCell(row) },
-      { title: "Sure", sort: "confidence", largeFirst: true, class: "c-sure", cell: (row) => (row.confidence == null ? "" : percent(row.confidence)) },
+      {
+        title: "Sure",
+        sort: "confidence",
+        largeFirst: true,
+        class: "c-sure",
+        cell: (row) => (row.confidence == null ? "" : percent(row.confidence)),
+      },
       { title: "Tag", sort: "tag", class: "c-tag wide", cell: (row) => row.tag ?? "" },
-      { title: "Length", sort: "duration", largeFirst: true, class: "c-length wide", cell: (row) => (row.duration == null ? "" : clock(row.duration)) },
-      { title: "File", sort: "path", class: "c-path wide", cell: (row) => el("bdi", { title: row.path ?? "" }, row.path ?? "") },
+      {
+        title: "Length",
+        sort: "duration",
+        largeFirst: true,
+        class: "c-length wide",
+        cell: (row) => (row.duration == null ? "" : clock(row.duration)),
+      },
+      {
+        title: "File",
+        sort: "path",
+        class: "c-path wide",
+        cell: (row) => el("bdi", { title: row.path ?? "" }, row.path ?? ""),
+      },
     ];
   }
 
   #playCell(row) {
     if (row.gone) return "";
-    const playing = this.player.id === row.id && this.player.playing;
+    const playing = playerBar.isPlaying(row.id);
     const button = playButton(`${playing ? "Pause" : "Play"} ${row.title}`);
     if (playing) button.replaceChildren(icon(PAUSE));
     return button;
@@ -84,14 +170,14 @@ class LibraryPage extends HTMLElement {
 
   #genreCell(row) {
     if (row.gone) return "";
-    if (row.genre) return chip(row.genre, this.look, row.yours ? "yours" : "");
+    if (row.genre) return chip(row.genre, row.yours ? "yours" : "");
     if (row.error) return el("span", { class: "l-bad", title: row.error }, row.error);
     return el("span", { class: "l-faint", title: row.reason ?? "" }, row.best ? `not sure: ${row.best}?` : "not sure");
   }
 
   #play(row) {
     if (row.gone) return;
-    this.player.toggle(row);
+    playerBar.toggle(row);
   }
 
   async #ask(change) {
@@ -101,11 +187,19 @@ class LibraryPage extends HTMLElement {
     this.table.setOrder(this.order);
     this.setAttribute("aria-busy", "true");
     try {
-      const found = await get("/library/rows", { q: this.q, pick: this.pick, order: this.order, count: 100 }, this.giveUp.signal);
+      const found = await get(
+        "/library/rows",
+        { q: this.q, pick: this.pick, order: this.order, count: 100 },
+        this.giveUp.signal,
+      );
       this.#show(found);
       this.error.textContent = "";
       this.input.removeAttribute("aria-invalid");
-      const state = Object.entries({ q: this.q, pick: this.pick, order: this.order === "path" ? "" : this.order }).filter(([, v]) => v);
+      const state = Object.entries({
+        q: this.q,
+        pick: this.pick,
+        order: this.order === "path" ? "" : this.order,
+      }).filter(([, v]) => v);
       history.replaceState(history.state, "", state.length ? `?${new URLSearchParams(state)}` : location.pathname);
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -120,7 +214,7 @@ class LibraryPage extends HTMLElement {
     this.version = found.version;
     this.changed.hidden = true;
     if (!found.all && !this.q && !this.pick) {
-      this.replaceChildren(empty(this.look.scan));
+      this.replaceChildren(heading("Library"), empty());
       return;
     }
     this.table.reset(found.total, found.rows);
@@ -130,22 +224,50 @@ class LibraryPage extends HTMLElement {
   }
 
   async #rows(start, count) {
-    const found = await get("/library/rows", { q: this.q, pick: this.pick, order: this.order, view: this.view, start, count });
+    const found = await get("/library/rows", {
+      q: this.q,
+      pick: this.pick,
+      order: this.order,
+      view: this.view,
+      start,
+      count,
+    });
     this.view = found.view ?? this.view; // the server may have forgotten the list
     return found;
   }
 
   #drawBars({ genres, unsure, failed }) {
-    const rows = genres.map(([genre, n]) => [`genre:${genre}`, genre, n, this.look.colours[genre]]);
+    const rows = genres.map(([genre, n]) => [`genre:${genre}`, genre, n, settings.colours[genre]]);
     if (unsure) rows.push(["unsure", "not sure", unsure]);
     if (failed) rows.push(["failed", "unreadable", failed]);
     const most = Math.max(1, ...rows.map((row) => row[2]));
-    this.bars.replaceChildren(...rows.map(([pick, name, n, colour]) => {
-      const chosen = this.pick === pick;
-      const toggle = () => this.#ask({ pick: chosen ? "" : pick }).then(() => this.bars.querySelector(`[data-pick="${CSS.escape(pick)}"]`)?.focus());
-      return el("li", {}, el("button", { type: "button", class: "l-bar", "aria-pressed": chosen, "data-pick": pick, onclick: toggle, style: `--genre: ${colour ?? this.look.unsure}; --share: ${n / most}` },
-        el("span", { class: "l-name" }, name), el("span", { class: "l-length", "aria-hidden": "true" }), el("span", { class: "l-count" }, n.toLocaleString("en"))));
-    }));
+    this.bars.replaceChildren(
+      ...rows.map(([pick, name, n, shade]) => {
+        const chosen = this.pick === pick;
+        const toggle = () =>
+          this.#ask({ pick: chosen ? "" : pick }).then(() =>
+            this.bars.querySelector(`[data-pick="${CSS.escape(pick)}"]`)?.focus(),
+          );
+        return el(
+          "li",
+          {},
+          el(
+            "button",
+            {
+              type: "button",
+              class: "l-bar",
+              "aria-pressed": chosen,
+              "data-pick": pick,
+              onclick: toggle,
+              style: { "--genre": shade ?? settings.not_sure, "--share": n / most },
+            },
+            el("span", { class: "l-name" }, name),
+            el("span", { class: "l-length", "aria-hidden": "true" }),
+            el("span", { class: "l-count" }, n.toLocaleString("en")),
+          ),
+        );
+      }),
+    );
   }
 
   async #lookAgain() {
@@ -153,7 +275,9 @@ class LibraryPage extends HTMLElement {
     try {
       const { version } = await get("/library/version");
       this.changed.hidden = version === this.version;
-    } catch { /* the next time */ }
+    } catch {
+      /* the next time */
+    }
   }
 }
 

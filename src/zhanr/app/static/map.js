@@ -1,7 +1,9 @@
 // The map: every song a point, coloured by genre; pointing at one plays it, a click shows what sounds like it.
 
-import { el, icon, percent } from "./dom.js";
-import { PLAY, SongPlayer, chip, empty, get, given, liveLine, many, reason } from "./ask.js";
+import { get, reason } from "./api.js";
+import { el, icon, PLAY, percent } from "./dom.js";
+import { chip, colour, empty, heading, liveLine, many, scanned } from "./library_parts.js";
+import { playerBar } from "./player_bar.js";
 
 const LOOK_AGAIN = 400; // milliseconds, while the map is being made
 const DWELL = 120; // milliseconds that the pointer rests on a song before it plays
@@ -11,30 +13,57 @@ const MOST_ZOOM = 40;
 const MARGIN = 24;
 
 class MapPage extends HTMLElement {
-  connectedCallback() {
-    if (this.canvas) return;
-    this.look = given(this);
+  async connectedCallback() {
+    this.append(heading("Map"));
+    if (!(await scanned(this)) || !this.isConnected) return;
     this.hiddenGenres = new Set();
     this.songs = new Map(); // by id: what was asked already
     this.view = { zoom: 1, x: 0.5, y: 0.5 };
     this.hover = this.chosen = -1;
-    this.player = new SongPlayer();
     this.live = liveLine();
     this.error = el("p", { class: "l-error", role: "alert" });
     this.state = liveLine("l-status");
     this.bar = el("progress", { class: "l-progress", max: 1, "aria-label": "Progress", hidden: true });
-    this.canvas = el("canvas", { class: "m-canvas", tabindex: 0, role: "application", "aria-roledescription": "map", "aria-label": "Map of the library. The arrow keys go from song to song, Enter plays." });
+    this.canvas = el("canvas", {
+      class: "m-canvas",
+      tabindex: 0,
+      role: "application",
+      "aria-roledescription": "map",
+      "aria-label": "Map of the library. The arrow keys go from song to song, Enter plays.",
+    });
     this.tip = el("div", { class: "m-tip", hidden: true, "aria-hidden": "true" });
     this.sound = el("input", { type: "checkbox", id: "sound", checked: true });
     this.legend = el("ul", { class: "m-legend", "aria-label": "Genres: choose which to show" });
-    this.side = el("section", { class: "m-side", "aria-label": "Song", "aria-live": "off" }, el("p", { class: "l-faint" }, "Point at a song to hear it. Click it, or go there with the arrow keys, to see what sounds most like it."));
-    const zoom = (label, text, factor) => el("button", { type: "button", class: "z-button", "aria-label": label, onclick: () => this.#zoom(factor) }, text);
-    const tools = el("div", { class: "m-tools" }, zoom("Zoom in", "+", 1.6), zoom("Zoom out", "−", 1 / 1.6), zoom("Show all", "1:1", 0), el("label", { for: "sound" }, this.sound, "Play what I point at"));
+    this.side = el(
+      "section",
+      { class: "m-side", "aria-label": "Song", "aria-live": "off" },
+      el(
+        "p",
+        { class: "l-faint" },
+        "Point at a song to hear it. Click it, or go there with the arrow keys, to see what sounds most like it.",
+      ),
+    );
+    const zoom = (label, text, factor) =>
+      el("button", { type: "button", class: "z-button", "aria-label": label, onclick: () => this.#zoom(factor) }, text);
+    const tools = el(
+      "div",
+      { class: "m-tools" },
+      zoom("Zoom in", "+", 1.6),
+      zoom("Zoom out", "−", 1 / 1.6),
+      zoom("Show all", "1:1", 0),
+      el("label", { for: "sound" }, this.sound, "Play what I point at"),
+    );
     this.plot = el("div", { class: "m-plot z-card" }, this.canvas, this.tip, tools);
     this.body = el("div", { class: "m-body", hidden: true }, el("div", {}, this.plot, this.legend), this.side);
-    this.append(this.error, this.state, this.bar, this.body, this.live, this.player.node);
+    this.append(this.error, this.state, this.bar, this.body, this.live);
     this.#listen();
     this.#load();
+  }
+
+  redraw = () => this.#draw();
+
+  disconnectedCallback() {
+    removeEventListener("themechange", this.redraw);
   }
 
   async #load() {
@@ -55,18 +84,21 @@ class MapPage extends HTMLElement {
 
   #ready(found) {
     this.bar.hidden = true;
-    if (!found.ids.length) return this.replaceChildren(empty(this.look.scan));
+    if (!found.ids.length) return this.replaceChildren(heading("Map"), empty());
     this.n = found.ids.length;
     Object.assign(this, { ids: found.ids, genre: found.genre, genres: found.genres });
     this.x = Float32Array.from(found.x, (v) => v / found.scale);
     this.y = Float32Array.from(found.y, (v) => v / found.scale);
-    this.colours = found.genres.map((genre) => (genre === null ? this.look.unsure : this.look.colours[genre] ?? this.look.unsure));
+    this.colours = found.genres.map((genre) => colour(genre));
     this.#index();
-    this.state.textContent = found.total > this.n ? `${this.n.toLocaleString("en")} of ${many(found.total, "song")}, evenly chosen: more would not fit` : many(this.n, "song");
+    this.state.textContent =
+      found.total > this.n
+        ? `${this.n.toLocaleString("en")} of ${many(found.total, "song")}, evenly chosen: more would not fit`
+        : many(this.n, "song");
     this.body.hidden = false;
     this.#drawLegend();
     new ResizeObserver(() => this.#draw()).observe(this.canvas);
-    addEventListener("themechange", () => this.#draw());
+    addEventListener("themechange", this.redraw);
     this.#draw();
     this.dataset.ready = "true";
   }
@@ -76,13 +108,19 @@ class MapPage extends HTMLElement {
     for (let i = 0; i < this.n; i++) this.cells[this.#cell(this.y[i]) * CELLS + this.#cell(this.x[i])].push(i);
   }
 
-  #cell(v) { return Math.max(0, Math.min(CELLS - 1, Math.floor(v * CELLS))); }
+  #cell(v) {
+    return Math.max(0, Math.min(CELLS - 1, Math.floor(v * CELLS)));
+  }
 
-  #shown(i) { return !this.hiddenGenres.has(this.genre[i]); }
+  #shown(i) {
+    return !this.hiddenGenres.has(this.genre[i]);
+  }
 
   // -- between the plane (0 to 1) and the canvas
 
-  get #size() { return { width: this.canvas.clientWidth, height: this.canvas.clientHeight }; }
+  get #size() {
+    return { width: this.canvas.clientWidth, height: this.canvas.clientHeight };
+  }
 
   #scale() {
     const { width, height } = this.#size;
@@ -90,20 +128,27 @@ class MapPage extends HTMLElement {
   }
 
   #place(i) {
-    const { width, height } = this.#size, { sx, sy } = this.#scale();
+    const { width, height } = this.#size,
+      { sx, sy } = this.#scale();
     return [width / 2 + (this.x[i] - this.view.x) * sx, height / 2 + (this.y[i] - this.view.y) * sy];
   }
 
   /** The song nearest to a point of the canvas, or -1. */
   at(px, py, reach = REACH) {
-    const { width, height } = this.#size, { sx, sy } = this.#scale();
-    const x = this.view.x + (px - width / 2) / sx, y = this.view.y + (py - height / 2) / sy;
-    let best = -1, least = reach ** 2;
+    const { width, height } = this.#size,
+      { sx, sy } = this.#scale();
+    const x = this.view.x + (px - width / 2) / sx,
+      y = this.view.y + (py - height / 2) / sy;
+    let best = -1,
+      least = reach ** 2;
     for (let row = this.#cell(y - reach / sy); row <= this.#cell(y + reach / sy); row++)
       for (let column = this.#cell(x - reach / sx); column <= this.#cell(x + reach / sx); column++)
         for (const i of this.cells[row * CELLS + column]) {
           const d = ((this.x[i] - x) * sx) ** 2 + ((this.y[i] - y) * sy) ** 2;
-          if (d < least && this.#shown(i)) { least = d; best = i; }
+          if (d < least && this.#shown(i)) {
+            least = d;
+            best = i;
+          }
         }
     return best;
   }
@@ -124,7 +169,8 @@ class MapPage extends HTMLElement {
   #paint() {
     const { width, height } = this.#size;
     if (!width) return;
-    const ratio = Math.min(devicePixelRatio || 1, 2), style = getComputedStyle(this);
+    const ratio = Math.min(devicePixelRatio || 1, 2),
+      style = getComputedStyle(this);
     this.canvas.width = width * ratio;
     this.canvas.height = height * ratio;
     const context = this.canvas.getContext("2d");
@@ -143,11 +189,15 @@ class MapPage extends HTMLElement {
         context.moveTo(x + size / 2, y);
         context.arc(x, y, size / 2, 0, 7);
       }
-      if (this.genres[genre] === null) context.stroke(); // not sure: a ring
+      if (this.genres[genre] === null)
+        context.stroke(); // not sure: a ring
       else context.fill();
     }
     context.globalAlpha = 1;
-    for (const [i, line] of [[this.chosen, 3], [this.hover, 2]]) {
+    for (const [i, line] of [
+      [this.chosen, 3],
+      [this.hover, 2],
+    ]) {
       if (i < 0) continue;
       const [x, y] = this.#place(i);
       context.beginPath();
@@ -162,14 +212,30 @@ class MapPage extends HTMLElement {
     const counts = this.genres.map(() => 0);
     for (const genre of this.genre) counts[genre]++;
     const order = this.genres.map((_, i) => i).sort((a, b) => counts[b] - counts[a]);
-    this.legend.replaceChildren(...order.map((i) => el("li", {}, el("button", {
-      type: "button", class: this.genres[i] === null ? "ring" : "", "aria-pressed": !this.hiddenGenres.has(i), style: `--genre: ${this.colours[i]}`,
-      onclick: (event) => {
-        if (!this.hiddenGenres.delete(i)) this.hiddenGenres.add(i);
-        event.currentTarget.setAttribute("aria-pressed", !this.hiddenGenres.has(i));
-        this.#draw();
-      },
-    }, this.genres[i] ?? "not sure", el("span", { class: "l-count" }, counts[i].toLocaleString("en"))))));
+    this.legend.replaceChildren(
+      ...order.map((i) =>
+        el(
+          "li",
+          {},
+          el(
+            "button",
+            {
+              type: "button",
+              class: this.genres[i] === null ? "ring" : "",
+              "aria-pressed": !this.hiddenGenres.has(i),
+              style: { "--genre": this.colours[i] },
+              onclick: (event) => {
+                if (!this.hiddenGenres.delete(i)) this.hiddenGenres.add(i);
+                event.currentTarget.setAttribute("aria-pressed", !this.hiddenGenres.has(i));
+                this.#draw();
+              },
+            },
+            this.genres[i] ?? "not sure",
+            el("span", { class: "l-count" }, counts[i].toLocaleString("en")),
+          ),
+        ),
+      ),
+    );
   }
 
   // -- pointing, clicking, keys
@@ -185,7 +251,8 @@ class MapPage extends HTMLElement {
     });
     canvas.addEventListener("pointermove", (event) => {
       if (!grabbed) return this.#point(this.at(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
-      const dx = event.offsetX - grabbed.x, dy = event.offsetY - grabbed.y;
+      const dx = event.offsetX - grabbed.x,
+        dy = event.offsetY - grabbed.y;
       grabbed.moved ||= Math.hypot(dx, dy) > 4;
       if (!grabbed.moved || pointers.size > 1) return undefined;
       const { sx, sy } = this.#scale();
@@ -194,13 +261,21 @@ class MapPage extends HTMLElement {
     });
     const release = (event) => {
       pointers.delete(event.pointerId);
-      if (grabbed && !grabbed.moved && event.type === "pointerup") this.#choose(this.at(event.offsetX, event.offsetY, 2 * REACH));
+      if (grabbed && !grabbed.moved && event.type === "pointerup")
+        this.#choose(this.at(event.offsetX, event.offsetY, 2 * REACH));
       grabbed = null;
     };
     canvas.addEventListener("pointerup", release);
     canvas.addEventListener("pointercancel", release);
     canvas.addEventListener("pointerleave", () => this.#point(-1));
-    canvas.addEventListener("wheel", (event) => { event.preventDefault(); this.#zoom(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY); }, { passive: false });
+    canvas.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.#zoom(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY);
+      },
+      { passive: false },
+    );
     canvas.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -214,14 +289,20 @@ class MapPage extends HTMLElement {
 
   #zoom(factor, px = this.#size.width / 2, py = this.#size.height / 2) {
     if (!factor) return this.#look({ zoom: 1, x: 0.5, y: 0.5 });
-    const { width, height } = this.#size, before = this.#scale();
-    const zoom = Math.max(1, Math.min(MOST_ZOOM, this.view.zoom * factor)), ratio = this.view.zoom / zoom;
-    const x = this.view.x + ((px - width / 2) / before.sx) * (1 - ratio), y = this.view.y + ((py - height / 2) / before.sy) * (1 - ratio);
+    const { width, height } = this.#size,
+      before = this.#scale();
+    const zoom = Math.max(1, Math.min(MOST_ZOOM, this.view.zoom * factor)),
+      ratio = this.view.zoom / zoom;
+    const x = this.view.x + ((px - width / 2) / before.sx) * (1 - ratio),
+      y = this.view.y + ((py - height / 2) / before.sy) * (1 - ratio);
     return this.#look(zoom === 1 ? { zoom, x: 0.5, y: 0.5 } : { zoom, x, y });
   }
 
   #point(i, x, y) {
-    if (i >= 0) { this.tip.style.left = `${Math.min(x + 14, this.#size.width - 180)}px`; this.tip.style.top = `${y + 14}px`; }
+    if (i >= 0) {
+      this.tip.style.left = `${Math.min(x + 14, this.#size.width - 180)}px`;
+      this.tip.style.top = `${y + 14}px`;
+    }
     if (i === this.hover) return;
     this.hover = i;
     this.canvas.style.cursor = i < 0 ? "grab" : "pointer";
@@ -232,13 +313,22 @@ class MapPage extends HTMLElement {
     this.dwell = setTimeout(async () => {
       const song = await this.#song(this.ids[i]).catch(() => null);
       if (!song || this.hover !== i) return;
-      this.tip.replaceChildren(el("b", {}, song.title), el("span", {}, song.artist ?? ""), el("span", {}, this.#says(song)));
+      this.tip.replaceChildren(
+        el("b", {}, song.title),
+        el("span", {}, song.artist ?? ""),
+        el("span", {}, this.#says(song)),
+      );
       this.tip.hidden = false;
-      if (this.sound.checked && !(await this.player.play(song)) && !this.player.audio.error) this.state.textContent = "Click once on the map, and the browser will let songs play.";
+      if (this.sound.checked && !(await playerBar.play(song)) && !playerBar.audio.error)
+        this.state.textContent = "Click once on the map, and the browser will let songs play.";
     }, DWELL);
   }
 
-  #says(song) { return song.genre ? `${song.genre}${song.yours ? " (your word)" : ` · ${percent(song.confidence ?? 0)}`}` : `not sure${song.best ? `: perhaps ${song.best}` : ""}`; }
+  #says(song) {
+    return song.genre
+      ? `${song.genre}${song.yours ? " (your word)" : ` · ${percent(song.confidence ?? 0)}`}`
+      : `not sure${song.best ? `: perhaps ${song.best}` : ""}`;
+  }
 
   async #song(id) {
     if (!this.songs.has(id)) this.songs.set(id, await get(`/map/song/${id}`));
@@ -248,7 +338,8 @@ class MapPage extends HTMLElement {
   #key(event) {
     const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.key in ways) this.#choose(this.#toward(...ways[event.key]));
-    else if (event.key === "Enter" && this.chosen >= 0) this.#song(this.ids[this.chosen]).then((song) => this.player.toggle(song));
+    else if (event.key === "Enter" && this.chosen >= 0)
+      this.#song(this.ids[this.chosen]).then((song) => playerBar.toggle(song));
     else if (event.key === "+" || event.key === "-") this.#zoom(event.key === "+" ? 1.6 : 1 / 1.6);
     else if (event.key === "0") this.#zoom(0);
     else return;
@@ -258,13 +349,19 @@ class MapPage extends HTMLElement {
   /** The nearest song in a direction: what lies beside it counts as further away. */
   #toward(dx, dy) {
     if (this.chosen < 0) return this.at(this.#size.width / 2, this.#size.height / 2, Infinity);
-    let best = this.chosen, least = Infinity;
+    let best = this.chosen,
+      least = Infinity;
     const [x0, y0] = this.#place(this.chosen);
     for (let i = 0; i < this.n; i++) {
       if (i === this.chosen || !this.#shown(i)) continue;
-      const [x, y] = this.#place(i), along = (x - x0) * dx + (y - y0) * dy, beside = Math.abs((x - x0) * dy) + Math.abs((y - y0) * dx);
+      const [x, y] = this.#place(i),
+        along = (x - x0) * dx + (y - y0) * dy,
+        beside = Math.abs((x - x0) * dy) + Math.abs((y - y0) * dx);
       const cost = along + 2 * beside;
-      if (along > 0.5 && beside <= along && cost < least) { least = cost; best = i; }
+      if (along > 0.5 && beside <= along && cost < least) {
+        least = cost;
+        best = i;
+      }
     }
     return best;
   }
@@ -272,7 +369,8 @@ class MapPage extends HTMLElement {
   async #choose(i) {
     if (i < 0) return;
     this.chosen = i;
-    const [x, y] = this.#place(i), { width, height } = this.#size;
+    const [x, y] = this.#place(i),
+      { width, height } = this.#size;
     if (x < 0 || y < 0 || x > width || y > height) this.#look({ x: this.x[i], y: this.y[i] });
     this.#draw();
     await this.#open(this.ids[i]);
@@ -286,11 +384,22 @@ class MapPage extends HTMLElement {
       this.live.textContent = `${song.title}${song.artist ? ` by ${song.artist}` : ""}, ${this.#says(song)}`;
       const list = el("ol", { class: "m-near" });
       this.side.replaceChildren(
-        el("h2", {}, song.title), el("p", { class: "l-faint" }, [song.artist, song.album].filter(Boolean).join(" · ")),
-        el("p", {}, song.genre ? chip(song.genre, this.look, song.yours ? "yours" : percent(song.confidence ?? 0)) : this.#says(song)),
+        el("h2", {}, song.title),
+        el("p", { class: "l-faint" }, [song.artist, song.album].filter(Boolean).join(" · ")),
+        el(
+          "p",
+          {},
+          song.genre ? chip(song.genre, song.yours ? "yours" : percent(song.confidence ?? 0)) : this.#says(song),
+        ),
         el("p", { class: "l-faint r-path" }, el("bdi", {}, song.path)),
-        el("div", { class: "r-actions" }, el("button", { type: "button", class: "z-button primary", onclick: () => this.player.toggle(song) }, "Play")),
-        el("h3", {}, "Sounds most like it"), list);
+        el(
+          "div",
+          { class: "r-actions" },
+          el("button", { type: "button", class: "z-button primary", onclick: () => playerBar.toggle(song) }, "Play"),
+        ),
+        el("h3", {}, "Sounds most like it"),
+        list,
+      );
       const { near } = await get(`/map/near/${id}`);
       if (this.opened !== id) return;
       list.replaceChildren(...near.map((other) => this.#nearItem(other)));
@@ -301,11 +410,30 @@ class MapPage extends HTMLElement {
 
   #nearItem(song) {
     this.songs.set(song.id, song);
-    const play = el("button", { type: "button", class: "l-play", "aria-label": `Play ${song.title}`, onclick: () => this.player.toggle(song) });
+    const play = el("button", {
+      type: "button",
+      class: "l-play",
+      "aria-label": `Play ${song.title}`,
+      onclick: () => playerBar.toggle(song),
+    });
     play.append(icon(PLAY));
-    const go = () => { const i = this.ids.indexOf(song.id); if (i >= 0) this.#choose(i); else this.#open(song.id); };
-    return el("li", {}, play, el("button", { type: "button", class: "m-go", onclick: go }, el("span", {}, song.title), el("span", { class: "l-faint" }, song.artist ?? "")),
-      song.genre ? chip(song.genre, this.look) : el("span", { class: "l-faint" }, "not sure"));
+    const go = () => {
+      const i = this.ids.indexOf(song.id);
+      if (i >= 0) this.#choose(i);
+      else this.#open(song.id);
+    };
+    return el(
+      "li",
+      {},
+      play,
+      el(
+        "button",
+        { type: "button", class: "m-go", onclick: go },
+        el("span", {}, song.title),
+        el("span", { class: "l-faint" }, song.artist ?? ""),
+      ),
+      song.genre ? chip(song.genre) : el("span", { class: "l-faint" }, "not sure"),
+    );
   }
 }
 

@@ -4,23 +4,42 @@ import { clock, el } from "./dom.js";
 import * as draw from "./draw.js";
 
 export class Plot {
-  #song; #player; #look; #reasons = null; #near = false; #stale = true; #readout; #canvases = {};
+  #song;
+  #player;
+  #look;
+  #reasons = null;
+  #near = false;
+  #stale = true;
+  #readout;
+  #canvases = {};
 
   /** `look` is {colour, colours, hertz}. */
   constructor(song, player, look, name) {
     this.#song = song;
     this.#player = player;
     this.#look = look;
-    const canvas = (name, extra = "") => (this.#canvases[name] = el("canvas", { class: `${name} ${extra}`, "aria-hidden": "true" }));
+    const canvas = (name, extra = "") =>
+      (this.#canvases[name] = el("canvas", { class: `${name} ${extra}`, "aria-hidden": "true" }));
     this.#readout = el("div", { class: "readout", "aria-hidden": "true" });
-    this.node = el("div", {
-      class: "plot", role: "slider", tabindex: 0, "aria-label": `Position in ${name}`,
-      "aria-valuemin": 0, "aria-valuemax": Math.floor(song.duration), "aria-keyshortcuts": "Space ArrowLeft ArrowRight Home End",
-    },
+    this.node = el(
+      "div",
+      {
+        class: "plot",
+        role: "slider",
+        tabindex: 0,
+        "aria-label": `Position in ${name}`,
+        "aria-valuemin": 0,
+        "aria-valuemax": Math.floor(song.duration),
+        "aria-keyshortcuts": "Space ArrowLeft ArrowRight Home End",
+      },
       el("div", { class: "layers wave" }, canvas("rest"), canvas("played")),
       el("div", { class: "layers spectrum" }, canvas("picture"), canvas("reasons"), canvas("scale")),
-      canvas("moments"), canvas("axis"),
-      el("div", { class: "hair" }), el("div", { class: "head" }), this.#readout);
+      canvas("moments"),
+      canvas("axis"),
+      el("div", { class: "hair" }),
+      el("div", { class: "head" }),
+      this.#readout,
+    );
     this.#listen();
     this.#tell();
   }
@@ -37,7 +56,9 @@ export class Plot {
     this.#stale = false;
     const { duration, timeline, picture, peaks, n_bins: nBins, column_seconds: step } = this.#song;
     const { colour, colours, hertz } = this.#look;
-    const style = getComputedStyle(this.node), ink = style.getPropertyValue("--ink"), muted = style.getPropertyValue("--muted");
+    const style = getComputedStyle(this.node),
+      ink = style.getPropertyValue("--ink"),
+      muted = style.getPropertyValue("--muted");
     const span = Math.min(1, duration / (step * peaks.length)); // the last column may reach beyond the end
     draw.waveform(this.#canvases.rest, peaks, span, style.getPropertyValue("--faint"));
     draw.waveform(this.#canvases.played, peaks, span, colour);
@@ -73,14 +94,20 @@ export class Plot {
     });
     node.addEventListener("keydown", (event) => this.#player.key(event) && event.preventDefault());
     this.#player.addEventListener("time", () => this.#tell());
-    this.redraw = () => { this.#stale = true; if (this.#near) this.draw(); };
+    this.redraw = () => {
+      this.#stale = true;
+      if (this.#near) this.draw();
+    };
     this.sizes = new ResizeObserver(this.redraw);
     this.sizes.observe(node);
     // fifty songs at once: only what can be seen is drawn
-    this.views = new IntersectionObserver((entries) => {
-      this.#near = entries.at(-1).isIntersecting;
-      if (this.#near && this.#stale) this.draw();
-    }, { rootMargin: "50%" });
+    this.views = new IntersectionObserver(
+      (entries) => {
+        this.#near = entries.at(-1).isIntersecting;
+        if (this.#near && this.#stale) this.draw();
+      },
+      { rootMargin: "50%" },
+    );
     this.views.observe(node);
     addEventListener("themechange", this.redraw);
   }
@@ -97,9 +124,13 @@ export class Plot {
   }
 
   #tell() {
-    const { time } = this.#player, genre = this.#moment(time)?.genre;
+    const { time } = this.#player,
+      genre = this.#moment(time)?.genre;
     this.node.style.setProperty("--at", time / this.#song.duration);
     this.node.setAttribute("aria-valuenow", Math.floor(time));
-    this.node.setAttribute("aria-valuetext", `${clock(time)} of ${clock(this.#song.duration)}${genre ? `, ${genre}` : ""}`);
+    this.node.setAttribute(
+      "aria-valuetext",
+      `${clock(time)} of ${clock(this.#song.duration)}${genre ? `, ${genre}` : ""}`,
+    );
   }
 }

@@ -1,16 +1,21 @@
 // Ten seconds from the microphone.
 
+import { say } from "./say.js";
+
 const SECONDS = 10;
 const TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
 export const canRecord = () => Boolean(navigator.mediaDevices?.getUserMedia && window.MediaRecorder);
 
-/** Wires a button: the first press starts, the second one ends early; `done(file)` gets what was recorded. */
-export function recorder(button, { done, said }) {
-  const words = button.querySelector("span"), idle = words.textContent;
+/** Wires a button: the first press starts, the second one ends early; `done(file)` gets what was
+ * recorded, `failed(text)` why nothing is, or "" when it is tried again. */
+export function recorder(button, { done, failed }) {
+  const words = button.querySelector("span"),
+    idle = words.textContent;
   let running = null;
 
   async function start() {
+    failed("");
     button.disabled = true;
     let stream;
     try {
@@ -18,7 +23,11 @@ export function recorder(button, { done, said }) {
       const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
       stream = await navigator.mediaDevices.getUserMedia({ audio });
     } catch (error) {
-      said(error.name === "NotFoundError" ? "No microphone was found." : "The microphone may not be used.");
+      failed(
+        error.name === "NotFoundError"
+          ? "No microphone was found. Plug one in, and try again."
+          : "The microphone may not be used. Allow it beside the address of this page, and try again.",
+      );
       return;
     } finally {
       button.disabled = false;
@@ -28,12 +37,13 @@ export function recorder(button, { done, said }) {
 
   function record(stream) {
     const type = TYPES.find((t) => MediaRecorder.isTypeSupported(t));
-    const media = new MediaRecorder(stream, type ? { mimeType: type } : {}), parts = [];
+    const media = new MediaRecorder(stream, type ? { mimeType: type } : {}),
+      parts = [];
     media.ondataavailable = (event) => parts.push(event.data);
     media.onstop = () => {
       clearInterval(running);
       running = null;
-      stream.getTracks().forEach((track) => track.stop());
+      for (const track of stream.getTracks()) track.stop();
       button.classList.remove("recording");
       words.textContent = idle;
       const suffix = media.mimeType.includes("ogg") ? "ogg" : media.mimeType.includes("mp4") ? "m4a" : "webm";
@@ -42,7 +52,7 @@ export function recorder(button, { done, said }) {
     };
     media.start();
     button.classList.add("recording");
-    said("Recording ten seconds.");
+    say("Recording ten seconds.");
     const end = performance.now() + 1000 * SECONDS;
     const tick = () => {
       const left = Math.ceil((end - performance.now()) / 1000);
@@ -51,7 +61,10 @@ export function recorder(button, { done, said }) {
     };
     running = setInterval(tick, 200);
     tick();
-    button.onclick = () => { button.onclick = press; media.state === "recording" && media.stop(); };
+    button.onclick = () => {
+      button.onclick = press;
+      media.state === "recording" && media.stop();
+    };
     media.addEventListener("stop", () => (button.onclick = press));
   }
 

@@ -1,51 +1,109 @@
 // The review: one song at a time, the most doubtful first; one key for each answer, and a way back.
 
-import { el, icon, percent } from "./dom.js";
-import { PAUSE, PLAY, SongPlayer, chip, empty, get, given, liveLine, many, post, reason } from "./ask.js";
+import { get, post, reason } from "./api.js";
+import { el, icon, PAUSE, PLAY, percent } from "./dom.js";
+import { chip, colour, empty, heading, liveLine, many, scanned } from "./library_parts.js";
+import { playerBar } from "./player_bar.js";
+import { settings } from "./settings.js";
 
 const AHEAD = 20; // songs that are fetched together
 
 class ReviewPage extends HTMLElement {
-  connectedCallback() {
-    if (this.live) return;
-    this.look = given(this);
+  #played = null; // the song that was played here last
+
+  async connectedCallback() {
+    this.append(heading("Review"));
+    if (!(await scanned(this)) || !this.isConnected) return;
     this.done = []; // [{place, id, before}] to undo
-    this.player = new SongPlayer(() => this.#drawPlay());
+    playerBar.addEventListener("change", this.redraw);
     this.live = liveLine("l-status");
     this.error = el("p", { class: "l-error", role: "alert" });
     this.card = el("section", { class: "z-card r-card", "aria-label": "Song", tabindex: -1 });
     this.auto = el("input", { type: "checkbox", id: "auto" });
-    this.append(this.#form(), this.live, this.error, this.card, this.player.node, this.#keysHelp());
+    this.append(this.#form(), this.live, this.error, this.card, this.#keysHelp());
     this.listener = (event) => this.#key(event);
     document.addEventListener("keydown", this.listener);
     this.#start();
   }
 
-  disconnectedCallback() { document.removeEventListener("keydown", this.listener); }
+  redraw = () => this.#drawPlay();
+
+  disconnectedCallback() {
+    document.removeEventListener("keydown", this.listener);
+    playerBar.removeEventListener("change", this.redraw);
+  }
+
+  #toggle(song) {
+    this.#played = song.id;
+    playerBar.toggle(song);
+  }
 
   #form() {
-    this.input = el("input", { type: "search", class: "l-input", id: "only", autocomplete: "off", spellcheck: "false", placeholder: "only some: tagged path~live", "aria-label": "Filter" });
-    return el("form", { class: "l-filter", role: "search", onsubmit: (event) => { event.preventDefault(); this.input.blur(); this.#start(); } },
-      this.input, el("button", { class: "z-button" }, "Filter"), el("label", { class: "r-auto", for: "auto" }, this.auto, "Play each song"));
+    this.input = el("input", {
+      type: "search",
+      class: "l-input",
+      id: "only",
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "only some: tagged path~live",
+      "aria-label": "Filter",
+    });
+    return el(
+      "form",
+      {
+        class: "l-filter",
+        role: "search",
+        onsubmit: (event) => {
+          event.preventDefault();
+          this.input.blur();
+          this.#start();
+        },
+      },
+      this.input,
+      el("button", { class: "z-button" }, "Filter"),
+      el("label", { class: "r-auto", for: "auto" }, this.auto, "Play each song"),
+    );
   }
 
   #keysHelp() {
-    const keys = [[["a", "Enter"], "accept"], [["1", "0"], "choose a genre"], [["c"], "type a genre"], [["s"], "skip"], [["u"], "undo the last"], [["Space"], "play, pause"], [["←", "→"], "5 seconds back, on"]];
-    return el("section", { class: "r-keys", "aria-label": "Keys" }, el("h2", {}, "Keys"),
-      el("dl", {}, ...keys.flatMap(([names, what]) => [el("dt", {}, ...names.flatMap((name, i) => [i ? (name === "0" ? " to " : " or ") : "", el("kbd", {}, name)])), el("dd", {}, what)])));
+    const keys = [
+      [["a", "Enter"], "accept"],
+      [["1", "0"], "choose a genre"],
+      [["c"], "type a genre"],
+      [["s"], "skip"],
+      [["u"], "undo the last"],
+      [["Space"], "play, pause"],
+      [["←", "→"], "5 seconds back, on"],
+    ];
+    return el(
+      "section",
+      { class: "r-keys", "aria-label": "Keys" },
+      el("h2", {}, "Keys"),
+      el(
+        "dl",
+        {},
+        ...keys.flatMap(([names, what]) => [
+          el("dt", {}, ...names.flatMap((name, i) => [i ? (name === "0" ? " to " : " or ") : "", el("kbd", {}, name)])),
+          el("dd", {}, what),
+        ]),
+      ),
+    );
   }
 
   async #start() {
     Object.assign(this, { place: 0, songs: new Map(), view: "", done: [], total: 0, doubtful: 0 });
     await this.#show(0);
-    if (!this.error.textContent) this.#say(this.total ? `${many(this.doubtful, "song needs", "songs need")} your ear; ${many(this.total - this.doubtful, "other")} after ${this.doubtful === 1 ? "it" : "them"}.` : "");
+    if (this.error.textContent) return;
+    const doubtful = many(this.doubtful, "song needs", "songs need");
+    const others = many(this.total - this.doubtful, "other");
+    this.#say(this.total ? `${doubtful} your ear; ${others} after ${this.doubtful === 1 ? "it" : "them"}.` : "");
   }
 
   async #fetch(place) {
     const start = place - (place % AHEAD);
     const found = await get("/review/songs", { q: this.input.value.trim(), view: this.view, start, count: AHEAD });
     Object.assign(this, { view: found.view, total: found.total, doubtful: found.doubtful });
-    found.rows.forEach((row, i) => this.songs.set(start + i, row));
+    for (const [i, row] of found.rows.entries()) this.songs.set(start + i, row);
   }
 
   /** Go to a place of the queue, past songs that are gone. */
@@ -62,26 +120,33 @@ class ReviewPage extends HTMLElement {
     this.song = this.songs.get(place) ?? null;
     this.#draw();
     if (place + 5 < this.total && !this.songs.has(place + 5)) this.#fetch(place + 5).catch(() => {});
-    if (this.song && this.auto.checked) this.player.play(this.song);
-    else if (this.player.id !== this.song?.id) this.player.stop();
+    if (this.song && this.auto.checked) {
+      this.#played = this.song.id;
+      playerBar.play(this.song);
+    } else if (this.#played !== this.song?.id && this.#played === playerBar.song) playerBar.stop();
   }
 
   // -- what a person does
 
   /** The next thing is done when the last one is: quick fingers lose nothing. */
   #do(work) {
-    this.queue = (this.queue ?? Promise.resolve()).then(work).catch((error) => { this.error.textContent = reason(error); });
+    this.queue = (this.queue ?? Promise.resolve()).then(work).catch((error) => {
+      this.error.textContent = reason(error);
+    });
     return this.queue;
   }
 
   answer(genre, what) {
     return this.#do(async () => {
-      const song = this.song, name = genre ?? song?.predicted ?? song?.best;
+      const song = this.song,
+        name = genre ?? song?.predicted ?? song?.best;
       if (!song || !name) return;
       const { before, song: after } = await post("/review/word", { id: song.id, genre: name });
       this.done.push({ place: this.place, id: song.id, before, after: after.correction });
       await this.#show(this.place + 1);
-      this.#say(`${song.title}: ${what} ${name}.${this.song ? ` Next: ${this.#spoken()}` : " That was the last song."}`);
+      this.#say(
+        `${song.title}: ${what} ${name}.${this.song ? ` Next: ${this.#spoken()}` : " That was the last song."}`,
+      );
     });
   }
 
@@ -115,20 +180,34 @@ class ReviewPage extends HTMLElement {
     return `${title}${artist ? ` by ${artist}` : ""}, ${predicted ?? `perhaps ${best}`}, ${percent(confidence)}.`;
   }
 
-  #say(text) { this.live.textContent = text; }
+  #say(text) {
+    this.live.textContent = text;
+  }
 
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = event.target;
-    if (event.key === "Escape" && target === this.typed) { target.blur(); this.card.focus({ preventScroll: true }); return; }
+    if (event.key === "Escape" && target === this.typed) {
+      target.blur();
+      this.card.focus({ preventScroll: true });
+      return;
+    }
     if (target.closest("input:not([type=checkbox]), select, textarea, audio, summary")) return;
     if ((event.key === "Enter" || event.key === " ") && target.closest("button, a, input")) return;
     const digit = "1234567890".indexOf(event.key);
-    const label = event.key.length === 1 && digit >= 0 ? this.look.labels[digit] : undefined;
-    const seek = (seconds) => { this.player.audio.currentTime = Math.max(0, this.player.audio.currentTime + seconds); };
+    const label = event.key.length === 1 && digit >= 0 ? settings.genres[digit] : undefined;
+    const seek = (seconds) => {
+      playerBar.audio.currentTime = Math.max(0, playerBar.audio.currentTime + seconds);
+    };
     const actions = {
-      a: () => this.answer(null, "accepted as"), Enter: () => this.answer(null, "accepted as"), s: () => this.skip(), u: () => this.undo(),
-      c: () => this.typed?.focus(), " ": () => this.song && this.player.toggle(this.song), ArrowLeft: () => seek(-5), ArrowRight: () => seek(5),
+      a: () => this.answer(null, "accepted as"),
+      Enter: () => this.answer(null, "accepted as"),
+      s: () => this.skip(),
+      u: () => this.undo(),
+      c: () => this.typed?.focus(),
+      " ": () => this.song && this.#toggle(this.song),
+      ArrowLeft: () => seek(-5),
+      ArrowRight: () => seek(5),
     };
     const action = label ? () => this.answer(label, "is now") : actions[event.key];
     if (!action) return;
@@ -141,32 +220,112 @@ class ReviewPage extends HTMLElement {
   #draw() {
     const song = this.song;
     if (!song) {
-      this.card.replaceChildren(...(this.total || this.input.value || this.done.length ? this.#end() : [empty(this.look.scan)]));
+      this.card.replaceChildren(...(this.total || this.input.value || this.done.length ? this.#end() : [empty()]));
       return;
     }
     const likely = song.predicted ?? song.best;
-    this.typed = el("input", { class: "l-input", id: "typed", list: "genres", autocomplete: "off", maxlength: 200, placeholder: "another genre" });
-    const typedForm = el("form", { class: "r-typed", onsubmit: (event) => { event.preventDefault(); const word = this.typed.value.trim(); if (word) { this.typed.blur(); this.answer(word, "is now"); } } },
-      el("label", { for: "typed" }, "Correct", el("kbd", {}, "c")), this.typed, el("datalist", { id: "genres" }, ...this.look.labels.map((g) => el("option", { value: g }))), el("button", { class: "z-button" }, "Store"));
-    this.play = el("button", { type: "button", class: "l-play large", onclick: () => this.player.toggle(song) });
+    this.typed = el("input", {
+      class: "l-input",
+      id: "typed",
+      list: "genres",
+      autocomplete: "off",
+      maxlength: 200,
+      placeholder: "another genre",
+    });
+    const typedForm = el(
+      "form",
+      {
+        class: "r-typed",
+        onsubmit: (event) => {
+          event.preventDefault();
+          const word = this.typed.value.trim();
+          if (word) {
+            this.typed.blur();
+            this.answer(word, "is now");
+          }
+        },
+      },
+      el("label", { for: "typed" }, "Correct", el("kbd", {}, "c")),
+      this.typed,
+      el("datalist", { id: "genres" }, ...settings.genres.map((g) => el("option", { value: g }))),
+      el("button", { class: "z-button" }, "Store"),
+    );
+    this.play = el("button", { type: "button", class: "l-play large", onclick: () => this.#toggle(song) });
     this.card.replaceChildren(
-      el("p", { class: "r-place" }, `${(this.place + 1).toLocaleString("en")} of ${this.total.toLocaleString("en")}`, this.place < this.doubtful ? "" : " · these are rather sure"),
-      el("div", { class: "r-song" }, this.play, el("div", { class: "r-what" }, el("h2", {}, song.title), el("p", { class: "l-faint" }, [song.artist, song.album].filter(Boolean).join(" · ")), el("p", { class: "l-faint r-path" }, el("bdi", {}, song.path)))),
+      el(
+        "p",
+        { class: "r-place" },
+        `${(this.place + 1).toLocaleString("en")} of ${this.total.toLocaleString("en")}`,
+        this.place < this.doubtful ? "" : " · these are rather sure",
+      ),
+      el(
+        "div",
+        { class: "r-song" },
+        this.play,
+        el(
+          "div",
+          { class: "r-what" },
+          el("h2", {}, song.title),
+          el("p", { class: "l-faint" }, [song.artist, song.album].filter(Boolean).join(" · ")),
+          el("p", { class: "l-faint r-path" }, el("bdi", {}, song.path)),
+        ),
+      ),
       ...this.#doubts(song),
-      el("ol", { class: "r-top" }, ...song.top.map(([genre, p]) => el("li", { style: `--genre: ${this.look.colours[genre] ?? this.look.unsure}; --share: ${p}` }, el("span", { class: "l-name" }, genre), el("span", { class: "l-length" }), el("span", { class: "l-count" }, percent(p))))),
-      el("div", { class: "r-actions" },
-        el("button", { type: "button", class: "z-button primary", onclick: () => this.answer(null, "accepted as") }, `Accept ${likely}`, el("kbd", {}, "a")),
+      el(
+        "ol",
+        { class: "r-top" },
+        ...song.top.map(([genre, p]) =>
+          el(
+            "li",
+            { style: { "--genre": colour(genre), "--share": p } },
+            el("span", { class: "l-name" }, genre),
+            el("span", { class: "l-length" }),
+            el("span", { class: "l-count" }, percent(p)),
+          ),
+        ),
+      ),
+      el(
+        "div",
+        { class: "r-actions" },
+        el(
+          "button",
+          { type: "button", class: "z-button primary", onclick: () => this.answer(null, "accepted as") },
+          `Accept ${likely}`,
+          el("kbd", {}, "a"),
+        ),
         el("button", { type: "button", class: "z-button", onclick: () => this.skip() }, "Skip", el("kbd", {}, "s")),
-        el("button", { type: "button", class: "z-button", disabled: !this.done.length, onclick: () => this.undo() }, "Undo", el("kbd", {}, "u"))),
-      el("div", { class: "r-genres", role: "group", "aria-label": "It is" }, ...this.look.labels.map((genre, i) =>
-        el("button", { type: "button", class: "r-genre", style: `--genre: ${this.look.colours[genre]}`, onclick: () => this.answer(genre, "is now") }, genre, i < 10 && el("kbd", {}, String((i + 1) % 10))))),
-      typedForm);
+        el(
+          "button",
+          { type: "button", class: "z-button", disabled: !this.done.length, onclick: () => this.undo() },
+          "Undo",
+          el("kbd", {}, "u"),
+        ),
+      ),
+      el(
+        "div",
+        { class: "r-genres", role: "group", "aria-label": "It is" },
+        ...settings.genres.map((genre, i) =>
+          el(
+            "button",
+            {
+              type: "button",
+              class: "r-genre",
+              style: { "--genre": settings.colours[genre] },
+              onclick: () => this.answer(genre, "is now"),
+            },
+            genre,
+            i < 10 && el("kbd", {}, String((i + 1) % 10)),
+          ),
+        ),
+      ),
+      typedForm,
+    );
     this.#drawPlay();
   }
 
   #doubts(song) {
     const doubts = [];
-    if (song.correction) doubts.push(el("span", {}, "your word: ", chip(song.correction, this.look)));
+    if (song.correction) doubts.push(el("span", {}, "your word: ", chip(song.correction)));
     if (song.predicted === null) doubts.push(song.reason ?? "zhanr is not sure");
     if (song.disagrees) doubts.push(el("span", {}, "its tag says ", el("b", {}, song.tag)));
     else if (song.tag) doubts.push(el("span", {}, "tag: ", song.tag));
@@ -174,15 +333,27 @@ class ReviewPage extends HTMLElement {
   }
 
   #end() {
-    return [el("h2", {}, this.total ? "All done" : "Nothing to review"),
-      el("p", {}, this.total ? "You have been through the whole queue." : "Every song here has your word, or none is like that."),
-      el("div", { class: "r-actions" }, this.done.length ? el("button", { type: "button", class: "z-button", onclick: () => this.undo() }, "Undo", el("kbd", {}, "u")) : null,
-        el("a", { class: "z-button", href: "/tags" }, "Write genres into the files"))];
+    return [
+      el("h2", {}, this.total ? "All done" : "Nothing to review"),
+      el(
+        "p",
+        {},
+        this.total ? "You have been through the whole queue." : "Every song here has your word, or none is like that.",
+      ),
+      el(
+        "div",
+        { class: "r-actions" },
+        this.done.length
+          ? el("button", { type: "button", class: "z-button", onclick: () => this.undo() }, "Undo", el("kbd", {}, "u"))
+          : null,
+        el("a", { class: "z-button", href: "/tags" }, "Write genres into the files"),
+      ),
+    ];
   }
 
   #drawPlay() {
     if (!this.song || !this.play) return;
-    const playing = this.player.playing && this.player.id === this.song.id;
+    const playing = playerBar.isPlaying(this.song.id);
     this.play.replaceChildren(icon(playing ? PAUSE : PLAY));
     this.play.setAttribute("aria-label", `${playing ? "Pause" : "Play"} ${this.song.title}`);
   }

@@ -1,7 +1,7 @@
 // A table of any number of rows: only those in sight exist, and they are fetched when they come into sight.
 
+import { reason } from "./api.js";
 import { el } from "./dom.js";
-import { reason } from "./ask.js";
 
 const BLOCK = 100; // rows that are fetched together
 const BLOCKS_KEPT = 40;
@@ -30,8 +30,12 @@ export class RowTable {
     this.space = el("div", { class: "t-space", role: "presentation" }, this.rows);
     this.scroller = el("div", { class: "t-scroll", role: "rowgroup" }, this.space);
     this.message = el("p", { class: "t-message", role: "alert", hidden: true });
-    this.grid = el("div", { class: "t-grid", role: "grid", tabindex: 0, "aria-label": label },
-      el("div", { role: "rowgroup", class: "t-top" }, this.head), this.scroller);
+    this.grid = el(
+      "div",
+      { class: "t-grid", role: "grid", tabindex: 0, "aria-label": label },
+      el("div", { role: "rowgroup", class: "t-top" }, this.head),
+      this.scroller,
+    );
     this.node = el("div", { class: "t-table z-card" }, this.grid, this.message);
     this.scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
     this.grid.addEventListener("keydown", (event) => this.#key(event));
@@ -69,18 +73,31 @@ export class RowTable {
     this.#draw();
   }
 
-  row(index) { return this.#blocks.get(Math.floor(index / BLOCK))?.[index % BLOCK]; }
+  row(index) {
+    return this.#blocks.get(Math.floor(index / BLOCK))?.[index % BLOCK];
+  }
 
-  redraw() { this.#draw(); }
+  redraw() {
+    this.#draw();
+  }
 
   #heads() {
-    this.head.replaceChildren(...this.columns.map((column) => {
-      const way = this.order === column.sort ? "ascending" : this.order === `-${column.sort}` ? "descending" : "none";
-      const cell = el("div", { role: "columnheader", class: `t-cell ${column.class ?? ""}`, "aria-sort": column.sort ? way : null });
-      if (!column.sort) cell.append(column.node ?? column.title);
-      else cell.append(el("button", { type: "button", class: "t-sort", onclick: () => this.#sort(column) }, column.title));
-      return cell;
-    }));
+    this.head.replaceChildren(
+      ...this.columns.map((column) => {
+        const way = this.order === column.sort ? "ascending" : this.order === `-${column.sort}` ? "descending" : "none";
+        const cell = el("div", {
+          role: "columnheader",
+          class: `t-cell ${column.class ?? ""}`,
+          "aria-sort": column.sort ? way : null,
+        });
+        if (!column.sort) cell.append(column.node ?? column.title);
+        else
+          cell.append(
+            el("button", { type: "button", class: "t-sort", onclick: () => this.#sort(column) }, column.title),
+          );
+        return cell;
+      }),
+    );
   }
 
   setOrder(order) {
@@ -97,7 +114,9 @@ export class RowTable {
     this.sorted(this.order);
   }
 
-  get #scaled() { return this.total * this.rowHeight > TALLEST; }
+  get #scaled() {
+    return this.total * this.rowHeight > TALLEST;
+  }
 
   #measure() {
     this.scroller.style.maxHeight = `${Math.max(2, this.total) * this.rowHeight}px`;
@@ -123,7 +142,8 @@ export class RowTable {
   }
 
   #draw() {
-    const top = this.#top, count = Math.ceil(this.scroller.clientHeight / this.rowHeight) + 1;
+    const top = this.#top,
+      count = Math.ceil(this.scroller.clientHeight / this.rowHeight) + 1;
     this.#first = Math.max(0, Math.floor(top) - (this.#scaled ? 0 : 3));
     const last = Math.min(this.total, Math.floor(top) + count + (this.#scaled ? 0 : 3));
     const offset = this.#scaled ? this.scroller.scrollTop - (top % 1) * this.rowHeight : this.#first * this.rowHeight;
@@ -149,7 +169,7 @@ export class RowTable {
     const old = new Map([...this.rows.children].map((node) => [node.dataset.index, node]));
     const now = nodes.map((node) => {
       const before = old.get(node.dataset.index);
-      return before && before.isEqualNode(node) ? before : node;
+      return before?.isEqualNode(node) ? before : node;
     });
     const same = now.length === this.rows.children.length && now.every((node, i) => node === this.rows.children[i]);
     if (!same) this.rows.replaceChildren(...now);
@@ -157,8 +177,12 @@ export class RowTable {
 
   #rowNode(index, row) {
     const node = el("div", {
-      role: "row", class: `t-row ${row ? this.rowClass(row) : "t-empty"} ${index === this.active ? "t-active" : ""}`,
-      id: `${this.id}-${index}`, "aria-rowindex": index + 2, "data-index": index, style: `height: ${this.rowHeight}px`,
+      role: "row",
+      class: `t-row ${row ? this.rowClass(row) : "t-empty"} ${index === this.active ? "t-active" : ""}`,
+      id: `${this.id}-${index}`,
+      "aria-rowindex": index + 2,
+      "data-index": index,
+      style: { height: `${this.rowHeight}px` },
     });
     for (const column of this.columns) {
       const content = row ? column.cell(row, index) : "";
@@ -177,7 +201,10 @@ export class RowTable {
         if (generation !== this.#generation) return;
         this.message.hidden = true;
         this.#blocks.set(block, rows);
-        if (total !== this.total) { this.total = total; this.#measure(); }
+        if (total !== this.total) {
+          this.total = total;
+          this.#measure();
+        }
         while (this.#blocks.size > BLOCKS_KEPT) this.#blocks.delete(this.#blocks.keys().next().value);
       } catch (error) {
         if (generation !== this.#generation) return;

@@ -2,25 +2,27 @@
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
   const stored = () => {
-    try { return localStorage.getItem("zhanr-theme"); } catch { return null; }
+    try {
+      return localStorage.getItem("zhanr-theme");
+    } catch {
+      return null;
+    }
   };
   const store = (theme) => {
-    try { theme ? localStorage.setItem("zhanr-theme", theme) : localStorage.removeItem("zhanr-theme"); } catch { /* private */ }
+    try {
+      theme ? localStorage.setItem("zhanr-theme", theme) : localStorage.removeItem("zhanr-theme");
+    } catch {
+      /* private */
+    }
   };
   const apply = () => {
     const theme = stored() ?? (system.matches ? "dark" : "light");
     document.documentElement.dataset.theme = theme;
-    window.setDark?.(theme === "dark"); // NiceGUI's own elements
     dispatchEvent(new CustomEvent("themechange"));
   };
   apply();
   system.addEventListener("change", apply);
   addEventListener("storage", apply);
-  addEventListener("load", () => {
-    // Quasar is there only after NiceGUI has mounted the page
-    const mounted = () => document.querySelector(".z-main") ? apply() : requestAnimationFrame(mounted);
-    mounted();
-  });
   document.addEventListener("click", (event) => {
     if (!event.target.closest?.("[data-theme-switch]")) return;
     const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";

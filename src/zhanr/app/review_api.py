@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from nicegui import app, ui
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from zhanr.app.pages.library import element, heading, look, nothing_scanned, scan_command
-from zhanr.app.pages.shell import shell
 from zhanr.app.problems import Problem
 from zhanr.app.rows import Count, Recent, Start, Text, new_router, review_row
 from zhanr.app.state import State
 from zhanr.library import Library
 from zhanr.library.paging import songs_of
 from zhanr.library.review import Queue, queue
-
-ASSETS = ("library.css", "review.js")
 
 
 class Word(BaseModel):
@@ -27,19 +23,10 @@ class Word(BaseModel):
     genre: str | None = Field(max_length=200)
 
 
-def register(state: State) -> None:
-    """Add the page, and what it fetches."""
+def router(state: State) -> APIRouter:
+    """What the page fetches."""
     queues: Recent[Queue] = Recent()
     routes = new_router()
-
-    @ui.page("/review")
-    def page() -> None:
-        with shell(state, "Review", assets=ASSETS):
-            heading("Review")
-            if not state.has_library:
-                nothing_scanned(state)
-            else:
-                element("zhanr-review", scan=scan_command(state), **look(state))
 
     @routes.get("/review/songs")
     async def songs(q: Text = "", start: Start = 0, count: Count = 20, view: str = "") -> Response:
@@ -71,4 +58,4 @@ def register(state: State) -> None:
 
         return JSONResponse(await state.with_library(work))
 
-    app.include_router(routes)
+    return routes

@@ -1,21 +1,61 @@
-// What the page asks of the server: upload a file, hear how far it is, ask why, delete it.
+// Everything that pages ask of the server: JSON, uploads and their answers, sounds.
 
 const UPLOADS = "/media/uploads";
 
-/** An answer that is an error, with the server's own sentence. */
+/** A response that is an error, with the server's own sentence; `retryAfter` in seconds. */
 export class Refused extends Error {
-  constructor(status, detail, retryAfter) {
+  constructor(status, detail, retryAfter = 0) {
     super(detail);
     this.status = status;
     this.retryAfter = retryAfter;
   }
 }
 
-function refused(status, body, retryAfter) {
+export const get = async (path, values = {}, signal) =>
+  json(await ask(`${path}?${new URLSearchParams(values)}`, { signal }));
+
+export const post = async (path, values = {}, signal) =>
+  json(
+    await ask(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(values),
+      signal,
+    }),
+  );
+
+/** What went wrong in words; nothing where a request was given up. */
+export const reason = (error) => (error.name === "AbortError" ? "" : error.message || String(error));
+
+/** fetch, whose own words for a server that is gone are the browser's and not ours. */
+async function ask(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError" || options.signal?.aborted) throw error;
+    throw new Refused(0, "The server can’t be reached. Is zhanr still running?");
+  }
+}
+
+async function json(response) {
+  const text = await response.text();
+  if (!response.ok) throw refused(response.status, text, response.headers.get("Retry-After"));
+  const body = JSON.parse(text);
+  if (body.refused) throw new Refused(response.status, body.refused);
+  return body;
+}
+
+function refused(status, text, retryAfter) {
   let detail = "";
-  try { detail = JSON.parse(body).detail; } catch { /* no problem+json */ }
+  try {
+    detail = JSON.parse(text).detail;
+  } catch {
+    // no problem+json
+  }
   return new Refused(status, detail || `The server answered with error ${status}.`, Number(retryAfter) || 0);
 }
+
+// -- uploads
 
 /** Send a file; `told(share)` hears how much of it has gone. Resolves to {id, name, size}. */
 export function upload(file, name, told, signal) {
@@ -29,14 +69,17 @@ export function upload(file, name, told, signal) {
         ? resolve(JSON.parse(request.responseText))
         : reject(refused(request.status, request.responseText, request.getResponseHeader("Retry-After")));
     request.onerror = () => reject(new Refused(0, "The server can’t be reached, or it has ended the upload."));
-    signal.addEventListener("abort", () => { request.abort(); reject(signal.reason); });
+    signal.addEventListener("abort", () => {
+      request.abort();
+      reject(signal.reason);
+    });
     request.send(file);
   });
 }
 
 /** The events of an analysis, as they come. */
 export async function* analysis(id, signal) {
-  const response = await fetch(`${UPLOADS}/${id}/analysis`, { signal });
+  const response = await ask(`${UPLOADS}/${id}/analysis`, { signal });
   if (!response.ok) throw refused(response.status, await response.text(), response.headers.get("Retry-After"));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
@@ -49,17 +92,11 @@ export async function* analysis(id, signal) {
   }
 }
 
-async function json(response) {
-  if (!response.ok) throw refused(response.status, await response.text(), response.headers.get("Retry-After"));
-  return response.json();
-}
-
 /** What spoke for a genre. */
-export const why = async (id, genre, signal) =>
-  json(await fetch(`${UPLOADS}/${id}/why?genre=${encodeURIComponent(genre)}`, { signal }));
+export const why = (id, genre, signal) => get(`${UPLOADS}/${id}/why`, { genre }, signal);
 
 /** Have an upload decoded into a form that every browser plays; it is another upload, {id}. */
-export const plainSound = async (id, signal) => json(await fetch(`${UPLOADS}/${id}/sound`, { method: "POST", signal }));
+export const plainSound = (id, signal) => post(`${UPLOADS}/${id}/sound`, {}, signal);
 
 export const uploadSound = (id) => `${UPLOADS}/${id}`;
 

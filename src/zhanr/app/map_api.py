@@ -9,13 +9,11 @@ from functools import partial
 from typing import Annotated
 
 import numpy as np
-from fastapi import Path
-from nicegui import app, ui
+from fastapi import APIRouter, Path
 from numpy.typing import NDArray
 from starlette.responses import JSONResponse, Response
 
-from zhanr.app.pages.library import element, heading, library_version, look, nothing_scanned, scan_command
-from zhanr.app.pages.shell import shell
+from zhanr.app.library_api import library_version
 from zhanr.app.problems import Problem
 from zhanr.app.projection import project, sample
 from zhanr.app.rows import new_router, song_row
@@ -24,7 +22,6 @@ from zhanr.library import Library
 from zhanr.library.paging import genres_of
 from zhanr.words import printable
 
-ASSETS = ("library.css", "map.js")
 N_NEAREST = 12
 SCALE = 10_000
 """Coordinates are sent as whole numbers up to this."""
@@ -42,19 +39,10 @@ class Map:
     done: float = 0.0
 
 
-def register(state: State) -> None:
-    """Add the page, and what it fetches."""
+def router(state: State) -> APIRouter:
+    """What the page fetches."""
     maker = Maker(state)
     routes = new_router()
-
-    @ui.page("/map")
-    def page() -> None:
-        with shell(state, "Map", assets=ASSETS):
-            heading("Map")
-            if not state.has_library:
-                nothing_scanned(state)
-            else:
-                element("zhanr-map", scan=scan_command(state), **look(state))
 
     @routes.get("/map/points")
     async def points() -> Response:
@@ -95,7 +83,7 @@ def register(state: State) -> None:
         hits = await state.similar(seed.embedding, model_sha256=seed.model_sha256, n=N_NEAREST, seed=seed)
         return JSONResponse({"near": [song_row(hit.song) | {"distance": round(hit.distance, 4)} for hit in hits]})
 
-    app.include_router(routes)
+    return routes
 
 
 class Maker:

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
-from nicegui import app, ui
+from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from zhanr.app.pages.palette import NOT_SURE, colours
-from zhanr.app.pages.shell import shell
 from zhanr.app.rows import Count, Recent, Start, Text, new_router, song_row
 from zhanr.app.state import State
 from zhanr.library import Library, default_path
 from zhanr.library.paging import View, fingerprint, songs_of, view
 
-ASSETS = ("library.css", "library.js")
 FLAGS = {"unsure": "unsure", "failed": "error"}
 
 
-def register(state: State) -> None:
-    """Add the page, and what it fetches."""
+def router(state: State) -> APIRouter:
+    """What the page fetches."""
     views: Recent[View] = Recent()
     routes = new_router()
-
-    @ui.page("/library")
-    def page() -> None:
-        with shell(state, "Library", assets=ASSETS):
-            heading("Library")
-            if not state.has_library:
-                nothing_scanned(state)
-            else:
-                element("zhanr-library", scan=scan_command(state), **look(state))
 
     @routes.get("/library/rows")
     async def rows(
@@ -57,10 +44,11 @@ def register(state: State) -> None:
 
     @routes.get("/library/version")
     async def version() -> Response:
-        """A text that changes with the library."""
-        return JSONResponse({"version": await asyncio.to_thread(library_version, state)})
+        """A text that changes with the library, and whether there is one."""
+        version = await asyncio.to_thread(library_version, state)
+        return JSONResponse({"version": version, "scanned": state.has_library})
 
-    app.include_router(routes)
+    return routes
 
 
 def _look_up(library: Library, q: str, pick: str, order: str) -> tuple[View, dict[str, Any]]:
@@ -80,43 +68,6 @@ def _picked(pick: str) -> str:
     return FLAGS.get(kind, "")
 
 
-# -- what the other pages of the library share
-
-
-def heading(text: str) -> None:
-    """The page's heading."""
-    ui.html(text, sanitize=False, tag="h1").classes("l-title")
-
-
-def element(tag: str, **values: Any) -> None:
-    """An element of the page's own script, with values as attributes `data-...` in JSON."""
-    attributes = {f"data-{name}": json.dumps(value) for name, value in values.items()}
-    made = ui.element(tag)
-    for name, value in attributes.items():
-        made.props[name] = value
-
-
-def look(state: State) -> dict[str, Any]:
-    """What scripts need to draw genres: the model's genres in order, and a colour for each."""
-    return {"colours": colours(state.card.labels), "labels": list(state.card.labels), "unsure": NOT_SURE}
-
-
-def scan_command(state: State) -> str:
-    """What to type to scan a folder into this library."""
-    chosen = state.settings.library
-    return "zhanr scan FOLDER" if chosen is None else f'zhanr scan FOLDER --library "{chosen}"'
-
-
 def library_version(state: State) -> str:
-    """A text that changes with the library; to be called in a thread."""
+    """A text that changes with the library, "" while there is none; to be called in a thread."""
     return fingerprint(state.settings.library or default_path())
-
-
-def nothing_scanned(state: State) -> None:
-    """Say how to get a library."""
-    with ui.element("section").classes("z-card l-empty"):
-        ui.html("Nothing has been scanned yet", sanitize=False, tag="h2")
-        ui.html("Let zhanr listen to your music once. In a terminal:", sanitize=False, tag="p")
-        with ui.element("pre"):
-            ui.label(scan_command(state))
-        ui.html("Then come back and reload this page.", sanitize=False, tag="p")

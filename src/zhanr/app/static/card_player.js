@@ -1,7 +1,9 @@
 // Playing a song: one audio element a card, one song at a time, and the keys.
 
 import { calm } from "./dom.js";
+import { begins } from "./sounding.js";
 
+const players = new Set();
 let active = null; // the player that was used last
 const STEP = 5; // seconds that an arrow key moves
 
@@ -21,10 +23,15 @@ export class Player extends EventTarget {
     for (const name of ["play", "pause", "ended", "seeked"]) this.#audio.addEventListener(name, () => this.#changed());
     this.#audio.addEventListener("timeupdate", () => this.#tell());
     this.#audio.src = url;
+    players.add(this);
   }
 
-  get playing() { return !this.#audio.paused; }
-  get time() { return Math.min(this.#audio.currentTime, this.duration); }
+  get playing() {
+    return !this.#audio.paused;
+  }
+  get time() {
+    return Math.min(this.#audio.currentTime, this.duration);
+  }
 
   toggle() {
     active = this;
@@ -33,7 +40,9 @@ export class Player extends EventTarget {
     else this.#audio.play().catch(() => {}); // a format that isn't known has its own event
   }
 
-  pause() { this.#audio.pause(); }
+  pause() {
+    this.#audio.pause();
+  }
 
   seek(seconds) {
     active = this;
@@ -69,7 +78,8 @@ export class Player extends EventTarget {
     const fallback = this.#fallback;
     this.#fallback = null;
     try {
-      const url = await fallback(), { time } = this;
+      const url = await fallback(),
+        { time } = this;
       if (!players.has(this)) return; // closed meanwhile
       this.#audio.src = url;
       this.#audio.currentTime = time;
@@ -79,12 +89,14 @@ export class Player extends EventTarget {
     }
   }
 
-  #cannot() { this.dispatchEvent(new Event("cannot")); }
+  #cannot() {
+    this.dispatchEvent(new Event("cannot"));
+  }
 
   #changed() {
     if (this.playing) {
       active = this;
-      for (const other of players) if (other !== this) other.pause();
+      begins(this);
       this.#follow();
     }
     this.dispatchEvent(new Event("change"));
@@ -98,21 +110,20 @@ export class Player extends EventTarget {
     this.#frame = requestAnimationFrame(() => this.#follow());
   }
 
-  #tell() { this.dispatchEvent(new Event("time")); }
-
-  static make(...values) {
-    const player = new Player(...values);
-    players.add(player);
-    return player;
+  #tell() {
+    this.dispatchEvent(new Event("time"));
   }
 }
-
-const players = new Set();
 
 // Where no control has the keys, they go to the song that was used last, or else to the first one.
 const CONTROLS = "a, button, input, select, textarea, summary, [contenteditable], [role=slider], [role=dialog]";
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.target.closest?.(CONTROLS) || ![" ", "ArrowLeft", "ArrowRight"].includes(event.key)) return;
+  if (
+    event.defaultPrevented ||
+    event.target.closest?.(CONTROLS) ||
+    ![" ", "ArrowLeft", "ArrowRight"].includes(event.key)
+  )
+    return;
   const player = active ?? players.values().next().value;
   if (player?.key(event)) event.preventDefault();
 });

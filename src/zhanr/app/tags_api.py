@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from nicegui import app, ui
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from zhanr.app.pages.library import element, heading, look, nothing_scanned, scan_command
-from zhanr.app.pages.shell import shell
 from zhanr.app.problems import Problem
 from zhanr.app.rows import Count, Recent, Start, new_router
 from zhanr.app.state import State
 from zhanr.app.tagging import BUSY, Job, Part, Stage, begin, runs
 from zhanr.tags.policy import Mode, Policy
 
-ASSETS = ("library.css", "tags.js")
 MOST_AT_ONCE = 4
 
 
@@ -43,8 +40,8 @@ class Run(BaseModel):
     run: str = Field(max_length=300)
 
 
-def register(state: State) -> None:
-    """Add the page, and what it fetches."""
+def router(state: State) -> APIRouter:
+    """What the page fetches."""
     jobs: Recent[Job] = Recent(8)
     routes = new_router()
 
@@ -52,22 +49,13 @@ def register(state: State) -> None:
         for job in jobs.values():
             job.stopped = True
 
-    app.on_shutdown(stop_all)
+    state.on_close(stop_all)
 
     def job_of(key: str) -> Job:
         job = jobs.get(key)
         if job is None:
             raise Problem(404, "this plan is not there any more; please make it again")
         return job
-
-    @ui.page("/tags")
-    def page() -> None:
-        with shell(state, "Tags", assets=ASSETS):
-            heading("Tags")
-            if not state.has_library:
-                nothing_scanned(state)
-            else:
-                element("zhanr-tags", scan=scan_command(state), threshold=Policy.threshold, **look(state))
 
     @routes.post("/tags/plans")
     async def make(rules: Rules) -> Response:
@@ -129,4 +117,4 @@ def register(state: State) -> None:
         begin(job, "undoing", lambda: job.take_back(wanted.run))
         return JSONResponse({"job": jobs.add(job)}, 201)
 
-    app.include_router(routes)
+    return routes

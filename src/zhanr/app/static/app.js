@@ -1,0 +1,73 @@
+// From page to page without leaving the document, so that uploads, songs and sound go on.
+//
+// The links of the navigation are the table of pages. The page NAME is the element <zhanr-NAME> of the module NAME.js.
+// An element is made anew whenever one comes to its page; where Back or Forward change only the query of the address,
+// it is told by `revisited()`, if it has that.
+
+import "./player_bar.js";
+import { el } from "./dom.js";
+import { dropping } from "./drop.js";
+import { songs } from "./songs.js";
+
+const main = document.getElementById("main");
+const links = new Map([...document.querySelectorAll(".z-nav a")].map((link) => [link.pathname, link]));
+let here = location.pathname;
+
+const element = (link) => `zhanr-${link.textContent.toLowerCase()}`;
+const load = (link) => import(`./${link.textContent.toLowerCase()}.js`);
+
+/** Go to a page by its address. */
+export async function go(address) {
+  const url = new URL(address, location.href);
+  if (!links.has(url.pathname)) return location.assign(url);
+  history.replaceState({ ...history.state, top: scrollY }, "");
+  history.pushState({}, "", url);
+  await show(0);
+  main.focus({ preventScroll: true }); // as after loading a document: the next Tab goes into the page
+}
+
+async function show(top) {
+  const path = location.pathname;
+  const link = links.get(path);
+  if (!link) return location.reload();
+  here = path;
+  for (const other of links.values()) other.toggleAttribute("aria-current", false);
+  link.setAttribute("aria-current", "page");
+  document.title = link.dataset.title;
+  try {
+    await load(link);
+  } catch {
+    main.replaceChildren(
+      el("p", { class: "l-error", role: "alert" }, "The server can’t be reached. Is zhanr still running?"),
+    );
+    return;
+  }
+  if (here !== path) return; // gone on meanwhile
+  main.replaceChildren(document.createElement(element(link)));
+  scrollTo(0, top);
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href]");
+  const plain =
+    !event.defaultPrevented &&
+    event.button === 0 &&
+    !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+  if (!link || !plain || link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
+  if (link.hash || !links.has(link.pathname)) return;
+  event.preventDefault();
+  go(link.href);
+});
+
+addEventListener("popstate", () => {
+  if (location.pathname === here) main.firstElementChild?.revisited?.();
+  else show(history.state?.top ?? 0);
+});
+
+dropping(document.getElementById("drop"), async (files) => {
+  songs.add(files);
+  if (location.pathname !== "/") await go("/");
+});
+
+const first = links.get(here);
+if (first) await load(first);

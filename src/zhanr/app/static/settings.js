@@ -1,0 +1,9 @@
+// What the server says of itself and its model; the same for all pages of a document.
+
+/**
+ * @type {{
+ *   genres: string[], colours: Record<string, string>, not_sure: string, hertz: number[] | null,
+ *   threshold: number, max_bytes: number, local: boolean, scan: string,
+ * }}
+ */
+export const settings = JSON.parse(document.body.dataset.settings);
