@@ -10,6 +10,13 @@ import pytest
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whoever runs the tests keeps a library, journals and locks of his own."""
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+        os.environ[name] = str(tmp_path_factory.mktemp("data"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of real music beside the repository; a test that asks for it is skipped where it is absent."""

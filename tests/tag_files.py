@@ -21,13 +21,13 @@ from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 from mutagen.wave import WAVE
 
 from audio_files import FORMATS, encode, music
-from zhanr.tags import disk
 from zhanr.tags.apply import Options, Outcome, apply, folders
-from zhanr.tags.formats import edits_for
+from zhanr.tags.formats import parsed
 from zhanr.tags.formats.edits import spliced
 from zhanr.tags.journal import Journal
 from zhanr.tags.plan import Row
 from zhanr.tags.policy import Answer
+from zhanr.tags.target import Check
 
 COVER = b"\x89PNG\r\n\x1a\n" + random.Random(0).randbytes(3000)
 _ID3: Any = id3.ID3
@@ -241,7 +241,7 @@ def put(folder: Path, name: str = "mp3") -> Path:
 
 
 def row(path: Path, *genres: str) -> Row:
-    return Row(path, genres or ("Jazz",), disk.Check.of(path))
+    return Row(path, genres or ("Jazz",), Check.of(path))
 
 
 def write(rows: list[Row], journal: Path, **options: bool) -> list[Outcome]:
@@ -256,10 +256,10 @@ def write_one(path: Path, *genres: str, **options: bool) -> Outcome:
 
 def state(folder: Path) -> dict[str, tuple[bytes, int]]:
     """Every file's bytes and time of change; the journals and plans of the tests apart."""
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix not in (".undo", ".csv"))
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix not in (".undo", ".csv", ".lock"))
     return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
 
 
 def rewritten(data: bytes, genres: tuple[str, ...]) -> bytes:
     file = io.BytesIO(data)
-    return b"".join(new for _, new in spliced(file, edits_for(file, "song", genres), len(data)))
+    return b"".join(new for _, new in spliced(file, parsed(file, "song").edits(genres), len(data)))

@@ -24,7 +24,7 @@ from zhanr.app.kept import Kept
 from zhanr.app.problems import Problem
 from zhanr.app.settings import Settings
 from zhanr.app.uploads import Upload
-from zhanr.cli import serve as app
+from zhanr.cli import app
 from zhanr.library import Library, Song
 from zhanr.scan.analyse import with_prediction
 

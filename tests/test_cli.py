@@ -105,7 +105,13 @@ def test_json_timeline_and_top() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["classify"], ["classify", "--json", "--csv", "x"], ["sing"], ["classify", "--top", "0", "x"], ["extract", "x"]],
+    [
+        ["classify"],
+        ["classify", "--json", "--csv", "x"],
+        ["sing"],
+        ["classify", "--top", "0", "x"],
+        ["lab", "extract", "x"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
     zhanr(*arguments, code=2)
@@ -144,24 +150,24 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_evaluate_a_manifest_and_the_store_made_of_it(manifest: Path) -> None:
     store = manifest.with_suffix(".npz")
     labels = "hip hop=hiphop,метал=metal"
-    said = zhanr("extract", manifest, "-o", store).stderr
+    said = zhanr("lab", "extract", manifest, "-o", store).stderr
     assert "absent.wav" in said
     picture = manifest.with_name("confusion.png")
-    (of_store,) = lines(zhanr("evaluate", store, "--labels", labels, "--json", "--confusion", picture))
-    (of_files,) = lines(zhanr("evaluate", manifest, "--labels", labels, "--json"))
+    (of_store,) = lines(zhanr("lab", "evaluate", store, "--labels", labels, "--json", "--confusion", picture))
+    (of_files,) = lines(zhanr("lab", "evaluate", manifest, "--labels", labels, "--json"))
     keys = {"n", "accuracy", "ci95", "macro_f1", "ece", "per_genre", "confusion", "selective"}
     assert keys <= set(of_store)
     assert of_store["n"] == of_files["n"] == 10
     assert of_store["unknown_genres"] == {"ragtime": 1}
     assert {k: of_store[k] for k in keys} == {k: of_files[k] for k in keys}
     assert picture.stat().st_size > 10_000
-    assert "95 % interval" in zhanr("evaluate", store, "--labels", labels).stdout
+    assert "95 % interval" in zhanr("lab", "evaluate", store, "--labels", labels).stdout
 
 
 def test_evaluate_refuses_what_it_cannot_compare(tmp_path: Path) -> None:
     (tmp_path / "junk.npz").write_bytes(b"junk")
-    assert "junk.npz" in zhanr("evaluate", tmp_path / "junk.npz", code=1).stderr
-    assert "absent" in zhanr("evaluate", tmp_path / "absent", code=1).stderr
+    assert "junk.npz" in zhanr("lab", "evaluate", tmp_path / "junk.npz", code=1).stderr
+    assert "absent" in zhanr("lab", "evaluate", tmp_path / "absent", code=1).stderr
 
 
 def test_data_check_finds_what_is_wrong(tmp_path: Path) -> None:
@@ -171,6 +177,6 @@ def test_data_check_finds_what_is_wrong(tmp_path: Path) -> None:
     shutil.copy(SONGS[0], tmp_path / "rock" / f"b{SONGS[0].suffix}")
     shutil.copy(SONGS[1], tmp_path / "rock" / f"c{SONGS[1].suffix}")
     (tmp_path / "jazz" / "d.wav").write_bytes(b"RIFFjunk")
-    (report,) = lines(zhanr("data", "check", tmp_path, "--json", code=1))
+    (report,) = lines(zhanr("lab", "data", "check", tmp_path, "--json", code=1))
     assert sorted(f["kind"] for f in report["findings"]) == ["duplicate", "unreadable"]
-    assert "unreadable" in zhanr("data", "check", tmp_path, code=1).stdout
+    assert "unreadable" in zhanr("lab", "data", "check", tmp_path, code=1).stdout

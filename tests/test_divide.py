@@ -98,7 +98,7 @@ def test_the_command_writes_and_says_how_many(
 ) -> None:
     store().save(tmp_path / "all.npz")
     out = tmp_path / "parts"
-    monkeypatch.setattr(sys, "argv", ["zhanr", "data", "split", str(tmp_path / "all.npz"), "-o", str(out)])
+    monkeypatch.setattr(sys, "argv", ["zhanr", "lab", "data", "split", str(tmp_path / "all.npz"), "-o", str(out)])
     with pytest.raises(SystemExit) as left:
         main()
     assert left.value.code == 0

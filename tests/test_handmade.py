@@ -245,7 +245,7 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(song, folder / song.stem)
     (folder / SONGS[0].stem / "broken.mp3").write_text("these are words", encoding="utf-8")
     table = folder / "table.csv"
-    done = zhanr("handmade", "extract", folder, "-o", table, "--seconds", "3")
+    done = zhanr("lab", "handmade", "extract", folder, "-o", table, "--seconds", "3")
     assert "left out" in done.stderr
     assert "broken.mp3" in done.stderr
     return table
@@ -262,16 +262,16 @@ def test_one_bad_file_never_stops_an_extraction(extracted: Path) -> None:
 def test_evaluate_says_how_good_a_table_is(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     invented(genre=3).save(table)
-    found = lines(zhanr("handmade", "evaluate", table, "--classifier", "knn", "--classifier", "guess", "--json"))
+    found = lines(zhanr("lab", "handmade", "evaluate", table, "--classifier", "knn", "--classifier", "guess", "--json"))
     assert [row["classifier"] for row in found] == ["knn", "guess"]
     assert found[0]["n"] == 80
     assert found[0]["ci95"][0] < found[0]["accuracy"] <= found[0]["ci95"][1]
     assert found[0]["accuracy"] > 0.9 > found[1]["accuracy"]
-    said = zhanr("handmade", "evaluate", table, "--classifier", "knn", "--split", "random").stdout
+    said = zhanr("lab", "handmade", "evaluate", table, "--classifier", "knn", "--split", "random").stdout
     assert "95 % interval" in said
     assert "songs of one artist are on both sides" in said
-    assert "no column" in zhanr("handmade", "evaluate", table, "--group", "rhythm", code=1).stderr
-    zhanr("handmade", "evaluate", table, "--group", "smell", code=2)
+    assert "no column" in zhanr("lab", "handmade", "evaluate", table, "--group", "rhythm", code=1).stderr
+    zhanr("lab", "handmade", "evaluate", table, "--group", "smell", code=2)
 
 
 TINY: dict[str, dict[str, Any]] = {

@@ -274,7 +274,7 @@ def test_tags_count_only_if_trusted_and_corrections_count_more(tmp_path: Path) -
 def test_the_command(tmp_path: Path) -> None:
     old = tiny_model(tmp_path / "old.onnx")
     library = own_library(tmp_path / "library.sqlite", old)
-    command = [sys.executable, "-W", "error", "-m", "zhanr", "train", "--from-library", "--library", str(library)]
+    command = [sys.executable, "-W", "error", "-m", "zhanr", "learn", "--library", str(library)]
     done = subprocess.run([*command, "--model", str(old)], capture_output=True, text=True, check=True)
     assert "Čalgija" in done.stdout
     assert "95 % interval" in done.stdout

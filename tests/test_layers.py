@@ -12,7 +12,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "zhanr"
 LAYERS = [
-    {"errors", "words", "files"},
+    {"errors", "words"},
+    {"files"},
     {"config", "prediction"},
     {"audio", "features", "windows", "aggregate", "library"},
     {"metrics", "bundle", "segments"},
@@ -47,6 +48,8 @@ HOMES = {
     "rich": {"cli", "lab.cli"},
     "mutagen": {"tags", "library"},
     "sqlite3": {"library"},
+    "filelock": {"files"},
+    "platformdirs": {"files"},
     "pyarrow": {"library.parquet"},
     "ray": {"scan.ray"},
     "fsspec": {"scan.ray"},

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from zhanr.cli import serve as app
+from zhanr.cli import app
 from zhanr.config import FeatureConfig
 from zhanr.errors import DatasetError, FileError
 from zhanr.lab.datasets.store import FeatureStore
@@ -23,7 +23,7 @@ JAZZ, METAL = DEMO / "jazz.wav", DEMO / "метал.mp3"
 
 def plot(*arguments: str | Path) -> str:
     """Run `zhanr lab plot` and give what it prints; an error is raised."""
-    result = CliRunner().invoke(app, ["plot", *map(str, arguments)], catch_exceptions=False)
+    result = CliRunner().invoke(app, ["lab", "plot", *map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout.strip()
 
@@ -176,7 +176,7 @@ def test_an_impossible_figure_is_refused_before_any_work(tmp_path: Path) -> None
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = "import sys; sys.argv = ['zhanr', 'plot', 'mel', '--help']\nfrom zhanr.cli import main\ntry: main()\n"
+    code = "import sys; sys.argv = ['zhanr', 'lab', 'plot', 'mel', '--help']\nfrom zhanr.cli import main\ntry: main()\n"
     code += "finally: print(sorted({'numpy', 'matplotlib', 'torch'} & set(sys.modules)), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "[]"

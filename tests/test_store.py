@@ -98,7 +98,7 @@ def test_saving_is_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np.lib.format, "write_array", fail)
-    with pytest.raises(DatasetError, match=r"can't be written .No space"):
+    with pytest.raises(DatasetError, match="the disk is full"):
         store(n=4).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]
@@ -189,9 +189,9 @@ def test_stores_that_are_wrong(tmp_path: Path, change: dict[str, Any], message: 
 
 def test_files_that_are_no_stores(tmp_path: Path) -> None:
     path = tmp_path / "s.npz"
-    with pytest.raises(DatasetError, match="can't be read"):
+    with pytest.raises(DatasetError, match="no such file"):
         FeatureStore.load(path)
-    with pytest.raises(DatasetError, match="can't be read"):
+    with pytest.raises(DatasetError, match="a folder, not a file"):
         FeatureStore.load(tmp_path)
     for content in (b"", b"text", b"PK\x03\x04 but no zip"):
         path.write_bytes(content)

@@ -314,11 +314,11 @@ def test_the_command_lists_runs_and_refuses(
             main()
         return int(str(left.value.code or 0))
 
-    assert zhanr("study") == 0
+    assert zhanr("lab", "study") == 0
     listed = capsys.readouterr().out
     assert all(name in listed for name in STUDIES)
-    assert zhanr("study", "nonsense") == 2
-    assert zhanr("study", "genres", "--quick", "--data", str(material.folder)) == 0
+    assert zhanr("lab", "study", "nonsense") == 2
+    assert zhanr("lab", "study", "genres", "--quick", "--data", str(material.folder)) == 0
     assert (tmp_path / "runs/studies/quick/genres.md").exists()
     assert not (tmp_path / "docs").exists(), "a quick run never takes the place of the full one"
     stored = [json.loads(path.read_text()) for path in (tmp_path / "runs/studies").glob("*.json")]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,12 +13,12 @@ from typing import Any
 import pytest
 
 from tag_files import SURE, put, row, song, state, write, write_one
-from zhanr.errors import PlanError
+from zhanr.errors import InUseError, PlanError
 from zhanr.tags import apply as apply_module
 from zhanr.tags.apply import apply, folders
-from zhanr.tags.formats import edits_for, read_genres
+from zhanr.tags.formats import TagFile, read_genres
 from zhanr.tags.formats.edits import Edit, ordered
-from zhanr.tags.journal import Journal, find
+from zhanr.tags.journal import Journal, find, sole_writer
 from zhanr.tags.plan import Row, plan
 from zhanr.tags.policy import Policy
 from zhanr.tags.undo import undo
@@ -52,10 +50,10 @@ def test_a_deleted_file_is_refused_and_the_others_are_written(tmp_path: Path) ->
     rows[1].path.unlink()
     outcomes = write(rows, tmp_path / "j.undo")
     assert [o.status for o in outcomes] == ["written", "refused", "written"]
-    assert outcomes[1].reason == "there is no such file any more"
+    assert outcomes[1].reason == "there is no such file or folder"
     rows[0].path.unlink()
     undone = {o.path.name: o for o in undo(Journal.read(tmp_path / "j.undo"))}
-    assert undone["mp3.mp3"].reason == "there is no such file any more"
+    assert undone["mp3.mp3"].reason == "there is no such file or folder"
     assert undone["m4a.m4a"].status == "restored"
 
 
@@ -187,10 +185,11 @@ COVER_PART = song("mp3")[1][1500:1540]
 
 def broken(change: Callable[[list[Edit], bytes], list[Edit]]) -> Callable[..., tuple[Edit, ...]]:
     """A writer of tags with a fault."""
+    right = TagFile.edits
 
-    def edits(file: Any, path: Path, genres: tuple[str, ...]) -> tuple[Edit, ...]:
-        data = path.read_bytes()
-        return ordered(change(list(edits_for(file, path, genres)), data), len(data))
+    def edits(opened: TagFile, genres: tuple[str, ...]) -> tuple[Edit, ...]:
+        data = opened.path.read_bytes()
+        return ordered(change(list(right(opened, genres)), data), len(data))
 
     return edits
 
@@ -210,7 +209,7 @@ def test_a_faulty_writer_is_found_out(
 ) -> None:
     path = put(tmp_path)
     before = state(tmp_path)
-    monkeypatch.setattr(apply_module, "edits_for", broken(change))
+    monkeypatch.setattr(TagFile, "edits", broken(change))
     outcome = write_one(path)
     assert outcome.status == "refused"
     assert said in outcome.reason
@@ -369,23 +368,23 @@ def test_a_journal_torn_anywhere_is_read_up_to_there(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_is_removed_and_what_a_running_one_uses_is_not(tmp_path: Path) -> None:
     path = put(tmp_path)
-    left, used = tmp_path / ".zhanr-0123456789abcdef.tmp", tmp_path / ".zhanr-fedcba9876543210.tmp"
-    other = tmp_path / ".zhanr-notours.tmp"
-    for file in (left, used, other):
+    left, other = tmp_path / ".zhanr-0123456789abcdef.tmp", tmp_path / ".zhanr-notours.tmp"
+    for file in (left, other):
         file.write_bytes(b"half a song")
-    holder = subprocess.Popen(
-        [sys.executable, "-c", f"import fcntl,sys; f=open({str(used)!r},'rb'); fcntl.flock(f, 2); print(); input()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert holder.stdout is not None
-    holder.stdout.readline()
+    with sole_writer():
+        with pytest.raises(InUseError, match="another zhanr is writing"):
+            write_one(path)
+        assert left.exists()
     assert write_one(path).status == "written"
     assert not left.exists()
-    assert used.exists()
     assert other.exists()
-    holder.communicate(b"\n")
-    list(undo(Journal.read(tmp_path / "journal.undo")))
-    assert not used.exists()
+    left.write_bytes(b"half a song")
+    journal = Journal.read(tmp_path / "journal.undo")
+    with sole_writer(), pytest.raises(InUseError):
+        list(undo(journal))
+    assert left.exists()
+    list(undo(journal))
+    assert not left.exists()
 
 
 def test_a_journal_never_replaces_a_file(tmp_path: Path) -> None:

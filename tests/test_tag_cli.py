@@ -16,6 +16,7 @@ from tiny import LABELS, tiny_model
 from zhanr.audio.payload import payload_sha256
 from zhanr.library import Library, Song
 from zhanr.tags.formats import read_genres
+from zhanr.tags.journal import Journal, new_path
 from zhanr.tags.plan import read_plan
 
 
@@ -133,3 +134,34 @@ def test_from_the_files_where_there_is_no_library(tmp_path: Path, monkeypatch: p
     assert [read_genres(p) for p in paths] == [rows[p].genres for p in paths]
     assert "2 restored" in zhanr("undo", made).stdout
     assert read_genres(paths[0]) == ("Old Genre",)
+
+
+def test_nothing_is_written_or_undone_while_another_run_writes(library: Path, tmp_path: Path) -> None:
+    made = tmp_path / "plan.csv"
+    zhanr("plan", "--output", made)
+    before = state(library)
+    with Journal.create(new_path(Path("app.csv")), None, ()):  # as the application does
+        refused = zhanr("apply", made, "--write", code=1)
+        assert "another zhanr is writing files just now" in refused.stderr
+        zhanr("apply", made)  # a trial writes nothing, and may be made
+    assert state(library) == before
+    zhanr("apply", made, "--write")
+    written = state(library)
+    assert written != before
+    with Journal.create(new_path(Path("app.csv")), None, ()):
+        assert "another zhanr is writing files just now" in zhanr("undo", code=1).stderr
+    assert state(library) == written
+    zhanr("undo")
+    assert {path: data for path, (data, _) in state(library).items()} == {p: d for p, (d, _) in before.items()}
+
+
+def test_of_two_runs_at_once_one_writes(library: Path, tmp_path: Path) -> None:
+    made = tmp_path / "plan.csv"
+    zhanr("plan", "--output", made)
+    command = [sys.executable, "-W", "error", "-m", "zhanr", "tag", "apply", str(made), "--write"]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [(*run.communicate(), run.returncode) for run in runs]
+    assert all(code == 0 or "another zhanr is writing" in errors for _, errors, code in said)
+    assert any("2 written" in out for out, _, _ in said)
+    assert sum("2 written" in out for out, _, _ in said) == 1
+    assert read_genres(library / "flac-bare.flac") == ("Jazz",)

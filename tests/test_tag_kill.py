@@ -19,9 +19,9 @@ import pytest
 from tag_files import SONGS, UNPLAYABLE, song
 from zhanr.audio import load
 from zhanr.audio.payload import payload_sha256
-from zhanr.tags.disk import Check
 from zhanr.tags.formats import read_genres
 from zhanr.tags.plan import Row, write_plan
+from zhanr.tags.target import Check
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
 KILLS = int(os.environ.get("ZHANR_KILLS", "16"))

@@ -11,12 +11,11 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra app")
 
 from tag_files import put
-from zhanr.app import tagging
 from zhanr.app.problems import Problem
 from zhanr.app.tagging import Job, begin, runs
 from zhanr.library import Library, Song
 from zhanr.tags.formats import read_genres
-from zhanr.tags.journal import Journal, find, new_path
+from zhanr.tags.journal import Journal, find, new_path, sole_writer, somebody_writes
 from zhanr.tags.plan import read_plan
 from zhanr.tags.policy import Policy
 from zhanr.tags.undo import undo
@@ -37,7 +36,7 @@ def music(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path
             best = {"best": "jazz", "confidence": probabilities["jazz"]}
             library.add(Song(path, size, mtime, genre=genre, probabilities=probabilities, model_sha256="m", **best))  # type: ignore[arg-type]
     yield paths
-    assert not tagging._writing.locked()
+    assert not somebody_writes()
 
 
 def join() -> None:
@@ -137,14 +136,18 @@ def test_only_one_job_writes_at_a_time(music: list[Path]) -> None:
     first, second = planned(), planned()
     first.carry_out(write=False)
     second.carry_out(write=False)
+    begun = threading.Event()
     go_on = threading.Event()
     ended = threading.Event()
 
     def slow() -> None:
-        go_on.wait(30)
+        with sole_writer():
+            begun.set()
+            go_on.wait(30)
         first.carry_out(write=True)
 
     begin(first, "writing", slow)
+    assert begun.wait(30)
     for stage in ("writing", "undoing"):
         with pytest.raises(Problem, match="another run is writing"):
             begin(second, stage, ended.set)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 import zhanr.features  # noqa: F401 - a card may name a kind of picture that is entered there
 from zhanr.config import Aggregation, Config, FeatureConfig, WindowConfig
 from zhanr.errors import ConfigError, ModelFileError
-from zhanr.files import replacing
+from zhanr.files import read_failure, replacing
 
 FORMAT_VERSION = 1
 CARD_KEY = "zhanr"
@@ -163,7 +163,7 @@ def load_bundle(model: str | os.PathLike[str] | None = None, *, threads: int = 1
         known = ", ".join(builtin_models())
         raise ModelFileError(path, f"there is no such model file, and the built-in models are {known}") from error
     except OSError as error:
-        raise ModelFileError(path, f"it can't be read: {error.strerror}") from error
+        raise ModelFileError(path, read_failure(error)) from error
     return Bundle(path, data, threads=threads)
 
 
@@ -179,7 +179,6 @@ def write_bundle(path: str | os.PathLike[str], graph: bytes, card: Card) -> Bund
     data = model.SerializeToString()
     target = Path(path)
     bundle = Bundle(target, data)  # before anything is written: a file that can't be served is not made
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary:
+    with replacing(target, error=ModelFileError, parents=True) as temporary:
         temporary.write_bytes(data)
     return bundle

@@ -11,6 +11,10 @@ class ConfigError(ZhanrError):
     """A setting that is unknown, missing, of the wrong type or out of range."""
 
 
+class InUseError(ZhanrError):
+    """Another run is at work where only one may be; a later try may go better."""
+
+
 class FileError(ZhanrError):
     """A problem with one file: which one (`path`) and why (`reason`, one sentence without a final period)."""
 

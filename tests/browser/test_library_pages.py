@@ -267,7 +267,7 @@ def test_files_that_cannot_be_written_say_why(open_page: NewPage) -> None:
     page.get_by_role("button", name="Make a plan").click()
     live = page.locator("zhanr-tags .l-status")
     expect(live).to_have_text("0 files to write, 0 left alone, 10 problems.")
-    expect(rows(page).first).to_contain_text("there is no such file any more")
+    expect(rows(page).first).to_contain_text("there is no such file or folder")
     page.get_by_label("Which songs").fill("nonsense")
     page.get_by_role("button", name="Make a plan").click()
     expect(page.get_by_role("alert").first).to_contain_text("is no filter")

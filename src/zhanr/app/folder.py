@@ -12,11 +12,14 @@ import shutil
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
 from zhanr.errors import FileError
+from zhanr.files import locked, write_failure
 
 
 class TemporaryFolder:
@@ -24,7 +27,7 @@ class TemporaryFolder:
 
     def __init__(self, base: Path | None = None) -> None:
         self.base = base or default_base()
-        self._lock: IO[bytes] | None = None
+        self._lock = ExitStack()
 
     def __enter__(self) -> Self:
         """Make the folder. Raises `FileError`."""
@@ -32,40 +35,40 @@ class TemporaryFolder:
             self.base.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_private(self.base)
             self._sweep()
-            self._lock_path, self._lock = self._take_a_name()
-            self.path = self._lock_path.with_suffix("")
-            self.path.mkdir(mode=0o700)
+            self.path = self._lock.enter_context(_own_folder(self.base))
         except OSError as error:
-            raise FileError(self.base, f"uploads can't be stored there ({error.strerror})") from error
+            raise FileError(self.base, f"uploads can't be stored there: {write_failure(error)}") from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Remove the folder with all that is in it."""
-        if self._lock is not None:
-            _remove(self._lock_path, self._lock)
-            self._lock = None
-
-    def _take_a_name(self) -> tuple[Path, IO[bytes]]:
-        while True:
-            path = self.base / f"{secrets.token_hex(8)}.lock"
-            file = path.open("xb")
-            # another process may have found the new file before it was locked, and have removed it
-            if _try_lock(file) and path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
-                return path, file
-            file.close()
+        self._lock.close()
 
     def _sweep(self) -> None:
+        """Remove the folders whose processes have gone."""
         for path in self.base.glob("*.lock"):
-            try:
-                file = path.open("r+b")
-            except OSError:  # just removed by another process
+            with suppress(OSError), locked(path) as abandoned:
+                if abandoned:
+                    _remove(path)
+
+
+@contextmanager
+def _own_folder(base: Path) -> Iterator[Path]:
+    """A new folder, locked until it is removed."""
+    while True:
+        lock_path = base / f"{secrets.token_hex(8)}.lock"
+        with locked(lock_path) as held:
+            if not held:  # another process has found the new file before it was locked
                 continue
-            if _try_lock(file):
-                _remove(path, file)
-            else:
-                file.close()
+            folder = lock_path.with_suffix("")
+            folder.mkdir(mode=0o700)
+            try:
+                yield folder
+            finally:
+                _remove(lock_path)
+            return
 
 
 def default_base() -> Path:
@@ -83,25 +86,8 @@ def _check_private(base: Path) -> None:
         raise FileError(base, "this folder must be yours and closed to others; please remove it")
 
 
-def _remove(lock_path: Path, lock: IO[bytes]) -> None:
-    """Remove a folder and then its lock, which is held."""
+def _remove(lock_path: Path) -> None:
+    """Remove a folder and the file of its lock, which is held."""
     shutil.rmtree(lock_path.with_suffix(""), ignore_errors=True)
-    if sys.platform == "win32":  # an open file can't be removed there
-        lock.close()
-    lock_path.unlink(missing_ok=True)
-    lock.close()
-
-
-def _try_lock(file: IO[bytes]) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    with suppress(OSError):  # an open file can't be removed on Windows; the next start does
+        lock_path.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
 """Genres into the files, from a page: plan, edit, try, write, undo; each a job in a thread that pages look at.
 
 It is the code of `zhanr tag`: what is written is a plan file that was read back, with a journal beside those of the
-command line, so that each can undo what the other did. Only one job writes at a time, and only what was tried before.
+command line, so that each can undo what the other did. Only one run writes at a time (`tags.journal` sees to that), and
+only what was tried before.
 """
 
 from __future__ import annotations
@@ -18,20 +19,17 @@ from zhanr.app.problems import Problem
 from zhanr.errors import FileError, PlanError, ZhanrError
 from zhanr.tags.apply import Outcome, apply, folders
 from zhanr.tags.candidates import from_library
-from zhanr.tags.formats import checked_genre, distinct
-from zhanr.tags.journal import Journal, default_folder, new_path
-from zhanr.tags.plan import Row, join, plan, read_plan, split, write_plan
+from zhanr.tags.formats import checked_genre
+from zhanr.tags.journal import Journal, default_folder, new_path, somebody_writes
+from zhanr.tags.plan import Row, plan, read_plan, write_plan
 from zhanr.tags.policy import Policy
 from zhanr.tags.undo import undo
-from zhanr.words import printable
+from zhanr.words import distinct, join, printable, split
 
 Stage = Literal["planning", "planned", "trying", "tried", "writing", "written", "undoing", "undone", "failed"]
 Part = Literal["all", "write", "left", "problems"]
 BUSY = ("planning", "trying", "writing", "undoing")
 RUNS = 20  # journals shown
-
-_writing = threading.Lock()
-"""Held by the one job of this process that changes files."""
 
 
 @dataclass
@@ -148,7 +146,6 @@ class Job:
                 self._take(apply(self.rows, None))
             return
         with self._at_work("written"):
-            _check_nobody_writes()
             journal = new_path(Path("app.csv"))
             plan_file = journal.with_suffix(".csv")
             plan_file.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +158,6 @@ class Job:
     def take_back(self, run: str) -> None:
         """Undo a run."""
         with self._at_work("undone"):
-            _check_nobody_writes()
             journal = Journal.read(_run_path(run))
             self.run, self.total = run, len({entry.path for entry in journal.entries})
             self._take(undo(journal))
@@ -198,19 +194,10 @@ class Job:
 
 def begin(job: Job, stage: Stage, work: Callable[[], None]) -> None:
     """Start a job's next piece of work in a thread of its own. Raises `Problem` where another one is writing."""
-    writes = stage in ("writing", "undoing")
-    if writes and not _writing.acquire(blocking=False):
+    if stage in ("writing", "undoing") and somebody_writes():
         raise Problem(409, "another run is writing files just now; please wait until it is done")
     job.stage, job.error, job.stopped, job.done = stage, None, False, 0
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            if writes:
-                _writing.release()
-
-    threading.Thread(target=run, name=f"zhanr-{stage}", daemon=True).start()
+    threading.Thread(target=work, name=f"zhanr-{stage}", daemon=True).start()
 
 
 def runs() -> list[dict[str, Any]]:
@@ -235,13 +222,6 @@ def _run_path(run: str) -> Path:
     if run not in paths:
         raise PlanError(run, "there is no such run")
     return paths[run]
-
-
-def _check_nobody_writes() -> None:
-    """Raises `Problem` where a command line is writing: its journal, the newest, is locked."""
-    newest = max(default_folder().glob("*.undo"), default=None)
-    if newest is not None and Journal(newest).busy():
-        raise Problem(409, "another zhanr is writing files just now; please wait until it is done")
 
 
 def _check(genres: tuple[str, ...]) -> None:

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from zhanr.app.problems import Unread
 from zhanr.app.settings import Settings
+from zhanr.files import write_failure
 
 FRAMING = 1 << 16  # what the parts of a form may take beside the file itself
 MAX_NAME = 255
@@ -63,7 +64,7 @@ async def receive(request: Request, folder: Path, settings: Settings) -> Upload:
     except BaseException as error:
         path.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise Unread(507, f"the upload can't be stored ({error.strerror})", kind="disk") from error
+            raise Unread(507, f"the upload can't be stored: {write_failure(error)}", kind="disk") from error
         raise
     return Upload(path, label(sink.name), sink.size)
 

@@ -16,6 +16,7 @@ from av.stream import Stream
 
 from zhanr.audio.sources import SourceFile
 from zhanr.errors import AudioError
+from zhanr.files import read_failure
 
 PREROLL_SECONDS = 1.0  # what is decoded and dropped before a wanted start: Opus needs 0.11 s, an mp3 0.05 s
 
@@ -140,7 +141,7 @@ class Container:
         if isinstance(error, UnicodeDecodeError):
             return "the file is damaged: it does not say how its sound is stored"
         if not isinstance(error, av.FFmpegError):
-            return f"the file can't be read ({error})"
+            return read_failure(error)
         if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(_PLAYLIST_HEADS):
             return "this is a playlist (a list of other files), not a recording"
         if head[4:8] == b"ftyp":
@@ -167,7 +168,7 @@ class Container:
                     yield None
                 continue
             except (OSError, ValueError) as error:  # from the disk or the caller's file object
-                raise AudioError(self.source.label, f"the file can't be read ({error})") from error
+                raise AudioError(self.source.label, read_failure(error)) from error
             failures = 0
             yield packet
 

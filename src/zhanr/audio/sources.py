@@ -14,6 +14,7 @@ import tempfile
 from typing import BinaryIO, cast
 
 from zhanr.errors import AudioError
+from zhanr.files import read_failure
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 """What can be read: a path, the bytes of a file, or an open binary file (read from its beginning, left open)."""
@@ -34,12 +35,12 @@ class SourceFile:
         try:
             self._file, self._owned = _open(source, self.label)
         except (OSError, ValueError) as error:
-            raise AudioError(self.label, _os_reason(error)) from error
+            raise AudioError(self.label, read_failure(error)) from error
         try:
             self._look()
         except (OSError, ValueError) as error:
             self.close()
-            raise AudioError(self.label, _os_reason(error)) from error
+            raise AudioError(self.label, read_failure(error)) from error
         if self.size == 0:
             self.close()
             raise AudioError(self.label, "the file is empty")
@@ -70,7 +71,7 @@ class SourceFile:
             last = self._file.read(n)
             self._file.seek(here)
         except (OSError, ValueError) as error:
-            raise AudioError(self.label, _os_reason(error)) from error
+            raise AudioError(self.label, read_failure(error)) from error
         return last
 
     def close(self) -> None:
@@ -125,14 +126,3 @@ def _id3_length(file: BinaryIO) -> int:
             return start
         length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         start += 10 + length + (10 if head[5] & 0x10 else 0)
-
-
-def _os_reason(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "this is a folder, not a file"
-    if isinstance(error, PermissionError):
-        return "reading it is not permitted"
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return f"the file can't be read ({text})"

@@ -119,8 +119,8 @@ def _policy(
     also: float | None,
     no_genre: list[str] | None,
 ) -> Policy:
-    from zhanr.tags.formats import genre_key
     from zhanr.tags.policy import NAMES, Policy, read_names, read_thresholds, read_whitelist
+    from zhanr.words import genre_key
 
     common, single = read_thresholds(threshold or [])
     return Policy(
@@ -228,8 +228,6 @@ def undo_changes(
 
     bad = 0
     for journal in find(what):
-        if journal.busy():
-            raise PlanError(journal.path, "a zhanr that writes files is still at work with it")
         bad += _run(undo(journal, dry_run=dry_run), len({e.path for e in journal.entries}), as_json=as_json)
     if bad:
         raise typer.Exit(1)

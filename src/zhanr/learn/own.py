@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 import zhanr
 from zhanr import metrics
 from zhanr.bundle import Bundle, Card, load_bundle, write_bundle
-from zhanr.errors import ConfigError
+from zhanr.errors import ConfigError, ModelFileError
 from zhanr.files import replacing
 from zhanr.learn.graph import with_head
 from zhanr.learn.linear import FOLDS, CrossValidation, cross_validate, fit
 from zhanr.library import Library, Song
-from zhanr.library.agreement import Names, folded, given_genre
-from zhanr.words import artist_key
+from zhanr.library.agreement import Names, given_genre
+from zhanr.words import artist_key, connected, genre_key
 
 LEAST_SONGS, LEAST_GROUPS = 10, 3
 """What a genre needs to be learnt: so many songs, and of so many artists (or albums)."""
@@ -144,7 +144,7 @@ def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query
     groups = dict(zip((song.id for song, _ in labelled), group_songs([song for song, _ in labelled]), strict=True))
     by_genre: dict[str, list[Song]] = defaultdict(list)
     for song, word in labelled:
-        by_genre[spelling[folded(word)]].append(song)
+        by_genre[spelling[genre_key(word)]].append(song)
     enough = {
         genre: those
         for genre, those in sorted(by_genre.items())
@@ -182,19 +182,7 @@ def group_songs(songs: Sequence[Song]) -> list[str]:
 
     A song that says neither artist nor album stands alone, unless a copy of it says more.
     """
-    root = list(range(len(songs)))
-
-    def find(i: int) -> int:
-        while root[i] != i:
-            root[i] = root[root[i]]
-            i = root[i]
-        return i
-
-    first: dict[tuple[str, str], int] = {}
-    for i, song in enumerate(songs):
-        for key in _keys(song):
-            root[find(i)] = find(first.setdefault(key, i))
-    return [str(find(i)) for i in range(len(songs))]
+    return [str(group) for group in connected([_keys(song) for song in songs])]
 
 
 def _keys(song: Song) -> list[tuple[str, str]]:
@@ -257,8 +245,8 @@ def _spellings(words: Sequence[tuple[str, bool]]) -> dict[str, str]:
     """One spelling for "Hip-Hop", "hip hop" and "hiphop": that of most corrections, else of most tags."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for word, corrected in words:
-        counts[folded(word)][word] += 1_000_000 if corrected else 1
-    return {folded: min(c, key=lambda w: (-c[w], w)) for folded, c in counts.items()}
+        counts[genre_key(word)][word] += 1_000_000 if corrected else 1
+    return {key: min(c, key=lambda w: (-c[w], w)) for key, c in counts.items()}
 
 
 def _only(values: set[str]) -> str | None:
@@ -322,6 +310,6 @@ def _keep(path: Path) -> Path | None:
     except FileNotFoundError:
         return None
     kept = path.with_name(f"{path.stem}.{hashlib.sha256(data).hexdigest()[:8]}{path.suffix}")
-    with replacing(kept) as temporary:
+    with replacing(kept, error=ModelFileError) as temporary:
         temporary.write_bytes(data)  # a copy, so that at every moment there is a model under the old name
     return kept

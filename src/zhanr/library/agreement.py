@@ -8,28 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
-from zhanr.library.query import fold
 from zhanr.library.store import Song
-
-# What a tag often says, and which of GTZAN's genres that is. Only names that don't hold the genre's own name.
-ALIASES = {
-    "rap": "hiphop",
-    "trap": "hiphop",
-    "baroque": "classical",
-    "opera": "classical",
-    "symphony": "classical",
-    "chamber music": "classical",
-    "orchestral": "classical",
-    "swing": "jazz",
-    "bebop": "jazz",
-    "bossa nova": "jazz",
-    "bluegrass": "country",
-    "ska": "reggae",
-    "dub": "reggae",
-    "dancehall": "reggae",
-    "grunge": "rock",
-    "punk": "rock",
-}
+from zhanr.words import ALIASES, folded, genre_key
 
 
 class Verdict(Enum):
@@ -48,11 +28,11 @@ class Names:
 
     def meant(self, tag: str, labels: tuple[str, ...]) -> set[str]:
         """The genres a tag means: "Indie Rock" is rock, "Pop/Rock" both, and "Soundtrack" none."""
-        given = {_plain(name): genre for name, genre in self.mapping.items()}
-        known = {_plain(label): label for label in labels}
+        given = {genre_key(name): genre for name, genre in self.mapping.items()}
+        known = {genre_key(label): label for label in labels}
         found: set[str] = set()
         for value in re.split(r"[;,/|\0]", tag):
-            plain = _plain(value)
+            plain = genre_key(value)
             if plain in given:
                 found.add(given[plain])
             elif plain:
@@ -75,21 +55,12 @@ def given_genre(song: Song, *, trust_tags: bool) -> str | None:
     """The genre that a person gave the song: the correction, or its tag where that is one genre and trusted."""
     if song.correction or not trust_tags or not song.tag_genre:
         return song.correction
-    values = {folded(v): v.strip() for v in song.tag_genre.split(";") if v.strip()}
+    values = {genre_key(v): v.strip() for v in song.tag_genre.split(";") if v.strip()}
     return next(iter(values.values())) if len(values) == 1 else None
 
 
-def folded(word: str) -> str:
-    """A genre's name without case, spaces and signs, by which "Hip-Hop" and "hip hop" are one."""
-    return "".join(c for c in word.casefold() if c.isalnum()) or word
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\W_]+", "", fold(text))
-
-
 def _spaced(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", fold(text)).strip()
+    return re.sub(r"[\W_]+", " ", folded(text)).strip()
 
 
 def _pairs(words: str) -> list[str]:

@@ -6,12 +6,11 @@ import csv
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from zhanr.errors import ConfigError, FileError
+from zhanr.errors import ConfigError
 from zhanr.files import replacing
 from zhanr.library.agreement import given_genre
 from zhanr.library.store import Library, Song
@@ -32,7 +31,7 @@ def export(songs: Iterable[Song], target: Path, form: str) -> int:
     """
     if form not in FORMS:
         raise ConfigError(f"{form!r} is not a form of export (there are {', '.join(FORMS)})")
-    with _replacing(target) as temporary:
+    with replacing(target, parents=True) as temporary:
         return FORMS[form](songs, temporary)
 
 
@@ -132,14 +131,3 @@ def safe_name(text: str, taken: set[str]) -> str:
         candidate = f"{name} ({number})"
     taken.add(candidate.casefold())
     return candidate
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """`files.replacing` in a folder that is made if it is missing; errors of the disk are `FileError`."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as temporary:
-            yield temporary
-    except OSError as error:
-        raise FileError(target, f"it can't be written: {error.strerror or error}") from error

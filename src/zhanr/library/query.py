@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from zhanr.errors import ConfigError
+from zhanr.words import folded
 
 TEXTS = {
     "genre": "coalesce(song.correction, song.genre)",
@@ -176,8 +176,7 @@ _KINDS = {"duration": "duration, say 210 or 3:30", "size": "size, say 10MB", "sc
 
 def fold(value: Any) -> str:
     """A text in the form in which texts are compared; the bytes of a path become a text as Python shows it."""
-    text = os.fsdecode(value) if isinstance(value, bytes) else str(value)
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return folded(os.fsdecode(value) if isinstance(value, bytes) else str(value))
 
 
 def _bound(text: str) -> bytes:

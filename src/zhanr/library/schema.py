@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 from zhanr.errors import LibraryError
+from zhanr.files import replacing
 
 APPLICATION_ID = 0x7A686E72  # "zhnr": tells our file from any other SQLite file
 Migration = Callable[[sqlite3.Connection], None]
@@ -109,11 +111,6 @@ def backup(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     """Copy the whole library beside it, under a name with its version and the date."""
     stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
     target = path.with_name(f"{path.stem}.v{version}.{stamp}{path.suffix or '.sqlite'}")
-    temporary = target.with_name(f".{target.name}.tmp")
-    copy = sqlite3.connect(temporary)
-    try:
+    with replacing(target, error=LibraryError) as temporary, closing(sqlite3.connect(temporary)) as copy:
         connection.backup(copy)
-    finally:
-        copy.close()
-    temporary.replace(target)
     return target

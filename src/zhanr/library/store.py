@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr.errors import ConfigError, LibraryError
+from zhanr.files import data_folder, write_failure
 from zhanr.library import query as language
 from zhanr.library import schema
 from zhanr.words import printable
@@ -88,14 +88,7 @@ def default_path() -> Path:
     """Where the library lies unless told otherwise: $ZHANR_LIBRARY, or the platform's folder for such data."""
     if given := os.environ.get(ENVIRONMENT):
         return Path(given)
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "zhanr" / "library.sqlite"
+    return data_folder() / "library.sqlite"
 
 
 class Library:
@@ -314,7 +307,7 @@ def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LibraryError(path, f"its folder can't be made: {error.strerror}") from error
+        raise LibraryError(path, f"its folder can't be made: {write_failure(error)}") from error
 
 
 def _set_up(connection: sqlite3.Connection, path: Path, *, readonly: bool) -> None:

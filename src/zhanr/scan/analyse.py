@@ -12,6 +12,7 @@ from zhanr.audio.payload import payload_sha256
 from zhanr.bundle import load_bundle
 from zhanr.classifier import Classifier
 from zhanr.errors import AudioError
+from zhanr.files import read_failure
 from zhanr.library import Song
 from zhanr.prediction import Prediction
 from zhanr.tags.labels import with_labels
@@ -42,7 +43,7 @@ class Analyser:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            return Song(path, mtime_ns=AGAIN, error=f"the file can't be read ({error.strerror})")
+            return Song(path, mtime_ns=AGAIN, error=read_failure(error))
 
     def _analyse(self, song: Song, ask: Callable[[str], bool]) -> Song:
         try:

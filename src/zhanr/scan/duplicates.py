@@ -7,7 +7,7 @@ Embeddings only propose. Two songs of one album may have nearly the same embeddi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from zhanr.library import Library, Song
 from zhanr.library.similar import close_pairs, same_sound
 from zhanr.scan.fingerprint import SAMPLE_RATE, Fingerprint, Fingerprinter, find_matches
 from zhanr.scan.worker import Limits, Lost, each
+from zhanr.words import connected
 
 DISTANCE = 0.1
 """The cosine distance up to which two embeddings may be of one recording.
@@ -88,22 +89,13 @@ def fingerprint_of(path: Path) -> Fingerprint:
     return printer.finish()
 
 
-def _connected(links: Iterable[tuple[int, int]]) -> list[set[int]]:
+def _connected(links: Sequence[tuple[int, int]]) -> list[set[int]]:
     """The groups that links make: 1-2, 2-3, 7-8 -> {1, 2, 3}, {7, 8}."""
-    neighbours: dict[int, set[int]] = defaultdict(set)
-    for a, b in links:
-        neighbours[a].add(b)
-        neighbours[b].add(a)
-    groups, seen = [], set[int]()
-    for start in neighbours:
-        if start in seen:
-            continue
-        group, waiting = set[int](), [start]
-        while waiting:
-            number = waiting.pop()
-            if number not in group:
-                group.add(number)
-                waiting += neighbours[number]
-        seen |= group
-        groups.append(group)
-    return groups
+    keys: dict[int, list[int]] = defaultdict(list)
+    for key, link in enumerate(links):
+        for number in link:
+            keys[number].append(key)
+    groups: dict[int, set[int]] = defaultdict(set)
+    for number, group in zip(keys, connected(list(keys.values())), strict=True):
+        groups[group].add(number)
+    return list(groups.values())

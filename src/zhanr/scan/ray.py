@@ -19,9 +19,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from zhanr.errors import FileError, ZhanrError
+from zhanr.files import replacing
 from zhanr.library import Song
 from zhanr.library.parquet import write_songs
 from zhanr.scan.analyse import AGAIN, analyser
@@ -236,12 +236,8 @@ def _put(filesystem: AbstractFileSystem, written: Path, target: str) -> None:
     if not _is_local(filesystem):
         filesystem.put_file(os.fspath(written), target)
         return
-    temporary = Path(target).with_name(f".{written.name}.{uuid4().hex}.tmp")
-    try:
+    with replacing(Path(target)) as temporary:
         temporary.write_bytes(written.read_bytes())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 # -- the plan

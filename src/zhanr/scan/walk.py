@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zhanr.config import AUDIO_SUFFIXES
+from zhanr.files import read_failure
 
 
 def is_audio_path(path: str | os.PathLike[str]) -> bool:
@@ -87,7 +88,7 @@ def _walk(root: str, visited: Visited, links: deque[str]) -> Iterator[Listing]:
             listing, inner = _list(folder, links)
             visited.add(key)
         except OSError as error:
-            yield Listing(folder, problems={folder: reason_of(error)}, complete=False)
+            yield Listing(folder, problems={folder: read_failure(error)}, complete=False)
             continue
         yield listing
         waiting += reversed(inner)
@@ -100,7 +101,7 @@ def _single(path: str) -> Listing:
         if not _take(listing, path, os.stat(path)):  # noqa: PTH116
             listing.problems[path] = "this is a device or a pipe, not a file"
     except OSError as error:
-        listing.problems[path] = reason_of(error)
+        listing.problems[path] = read_failure(error)
     return listing
 
 
@@ -126,7 +127,7 @@ def _list(folder: str, links: deque[str]) -> tuple[Listing, list[str]]:
                 if entry.is_symlink():
                     listing.problems[entry.path] = "this is a link to a file that is not there"
             except OSError as error:
-                listing.problems[entry.path] = reason_of(error)
+                listing.problems[entry.path] = read_failure(error)
     return listing, inner
 
 
@@ -136,12 +137,3 @@ def _take(listing: Listing, path: str, status: os.stat_result) -> bool:
     if regular:
         listing.files[path] = (status.st_size, status.st_mtime_ns)
     return regular
-
-
-def reason_of(error: OSError) -> str:
-    """Why a file or folder can't be looked at, in words."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "there is no such file or folder"
-    if isinstance(error, PermissionError):
-        return "reading it is not permitted"
-    return f"it can't be read ({error.strerror or error})"

@@ -8,7 +8,6 @@ is.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
@@ -17,13 +16,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from zhanr.errors import TagError
-from zhanr.tags import disk
-from zhanr.tags.formats import checked_genres, edits_for, read_tags
+from zhanr.files import Temporary, sweep, temporary, write_failure
+from zhanr.tags.formats import TagFile, checked_genres, open_tags
 from zhanr.tags.formats.edits import Edit, inverse, spliced
 from zhanr.tags.journal import Entry, Journal
 from zhanr.tags.plan import Row
+from zhanr.tags.target import Check, checked_target, copy_attributes, real
 from zhanr.tags.verify import difference, facts
 
+CHANGED = "it was changed since the plan was made; plan it again"
 Status = Literal["written", "would be written", "done", "restored", "would be restored", "refused", "failed"]
 
 
@@ -66,84 +67,84 @@ def apply(rows: Iterable[Row], journal: Journal | None, options: Options | None 
     wanted = [row for row in rows if row.write]
     if journal is not None:
         for folder in folders(wanted):
-            disk.sweep(folder)
+            sweep(folder)
     for row in wanted:
         yield _outcome(row, journal, options or Options())
 
 
 def folders(rows: Iterable[Row]) -> tuple[Path, ...]:
     """The folders in which a plan writes."""
-    return tuple(dict.fromkeys(disk.real(row.path).parent for row in rows if row.write))
+    return tuple(dict.fromkeys(real(row.path).parent for row in rows if row.write))
 
 
 def _outcome(row: Row, journal: Journal | None, options: Options) -> Outcome:
     old: tuple[str, ...] = row.old
     try:
-        target = disk.real(row.path)
+        target = real(row.path)
         genres = checked_genres(row.genres, target)
-        with _opened(target) as file:
-            old = read_tags(file, target).genres
+        with open_tags(target) as opened:
+            old = opened.tags.genres
             if old == genres:
                 return Outcome(row.path, "done", genres, old, "it says so already")
-            status = disk.checked_target(target, split_links=options.split_links)
+            status = checked_target(target, split_links=options.split_links)
             if not row.check.agrees(status):
-                raise TagError(target, "it was changed since the plan was made; plan it again")
+                raise TagError(target, CHANGED)
             if journal is None:
-                _check_hash(file, row, target)
-                edits_for(file, target, genres)
+                if spliced_sha256(opened.file, ()) != row.check.sha256:
+                    raise TagError(target, CHANGED)
+                opened.edits(genres)
                 return Outcome(row.path, "would be written", genres, old)
-        note = _write(target, row, genres, journal, options, status)
+            note = _write(opened, row, genres, journal, options, status)
         return Outcome(row.path, "written", genres, old, note)
-    except (TagError, ValueError) as error:
-        return Outcome(
-            row.path, "refused", row.genres, old, error.reason if isinstance(error, TagError) else str(error)
-        )
+    except TagError as error:
+        return Outcome(row.path, "refused", row.genres, old, error.reason)
+    except ValueError as error:
+        return Outcome(row.path, "refused", row.genres, old, str(error))
     except OSError as error:
-        return Outcome(row.path, "failed", row.genres, old, f"{disk.why(error)}; the file is as it was")
-
-
-@contextlib.contextmanager
-def _opened(target: Path) -> Iterator[BinaryIO]:
-    try:
-        file = target.open("rb")
-    except OSError as error:
-        raise TagError(target, disk.reading(error)) from error
-    with file:
-        yield file
-
-
-def _check_hash(file: BinaryIO, row: Row, target: Path) -> None:
-    if spliced_sha256(file, ()) != row.check.sha256:
-        raise TagError(target, "it was changed since the plan was made; plan it again")
+        return Outcome(row.path, "failed", row.genres, old, f"{write_failure(error)}; the file is as it was")
 
 
 def _write(
-    target: Path, row: Row, genres: tuple[str, ...], journal: Journal, options: Options, status: os.stat_result
+    opened: TagFile,
+    row: Row,
+    genres: tuple[str, ...],
+    journal: Journal,
+    options: Options,
+    status: os.stat_result,
 ) -> str:
     """Make, check, remember and place the new version; a note for the person, mostly empty."""
-    with disk.temporary(target) as new:
-        with target.open("rb") as file:
-            edits = edits_for(file, target, genres)
-            old_sha256, new_sha256 = write_spliced(file, edits, status.st_size, new)
-            if old_sha256 != row.check.sha256:
-                raise TagError(target, "it was changed since the plan was made; plan it again")
-            back = inverse(file, edits)
-        old, made = facts(target, suffix=target.suffix), facts(new.path, suffix=target.suffix)
-        if reason := difference(old, made, genres):
-            raise TagError(target, f"not written, because {reason}")
-        if spliced_sha256(new.file, back) != old_sha256:
-            raise TagError(target, "not written, because the way back to the old file would not be sure")
+    target = opened.path
+    with temporary(target) as new:
+        back, new_sha256 = _make(opened, row.check, genres, new)
         mtime_ns = status.st_mtime_ns if options.keep_mtime else None
-        owned = disk.copy_attributes(target, status, new.path, mtime_ns=mtime_ns)
+        owned = copy_attributes(target, status, new.path, mtime_ns=mtime_ns)
         new.sync()
         if not row.check.agrees(target.stat()):
             raise TagError(target, "another program is changing it just now")
+        opened.file.close()  # Windows replaces no open file
         journal.append(Entry(target, row.check, new_sha256, back))
         new.replace(target)
     return "" if owned else "it belongs to you now: its owner can't be kept without more rights"
 
 
-def write_spliced(file: BinaryIO, edits: tuple[Edit, ...], size: int, new: disk.Temporary) -> tuple[str, str]:
+def _make(opened: TagFile, check: Check, genres: tuple[str, ...], new: Temporary) -> tuple[tuple[Edit, ...], str]:
+    """Write the new version, compare it with the old one, and try the way back: the edits of that, and its hash."""
+    target = opened.path
+    edits = opened.edits(genres)
+    old_sha256, new_sha256 = write_spliced(opened.file, edits, opened.size, new)
+    if old_sha256 != check.sha256:
+        raise TagError(target, CHANGED)
+    back = inverse(opened.file, edits)
+    with open_tags(new.path) as made:
+        reason = difference(facts(opened, suffix=target.suffix), facts(made, suffix=target.suffix), genres)
+    if reason:
+        raise TagError(target, f"not written, because {reason}")
+    if spliced_sha256(new.file, back) != old_sha256:
+        raise TagError(target, "not written, because the way back to the old file would not be sure")
+    return back, new_sha256
+
+
+def write_spliced(file: BinaryIO, edits: tuple[Edit, ...], size: int, new: Temporary) -> tuple[str, str]:
     """Write the edited file; the SHA-256 of what was read and of what was written."""
     old_hash, new_hash = hashlib.sha256(), hashlib.sha256()
     try:

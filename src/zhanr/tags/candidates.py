@@ -9,8 +9,8 @@ from pathlib import Path
 from zhanr.audio.payload import payload_sha256
 from zhanr.classifier import Classifier
 from zhanr.errors import FileError, TagError
+from zhanr.files import read_failure
 from zhanr.library.store import Library, Song
-from zhanr.tags.disk import reading
 from zhanr.tags.policy import Answer, Policy
 
 Answered = tuple[Path, Answer] | FileError
@@ -60,5 +60,5 @@ def _stale(song: Song) -> TagError | None:
     except FileError as error:
         return TagError(song.path, error.reason)
     except OSError as error:
-        return TagError(song.path, reading(error))
+        return TagError(song.path, read_failure(error))
     return TagError(song.path, "it was changed since it was scanned; scan it again")

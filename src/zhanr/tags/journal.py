@@ -12,20 +12,22 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from zhanr.errors import PlanError
+from zhanr.errors import InUseError, PlanError
+from zhanr.files import locked, read_failure, sync_folder, write_failure
 from zhanr.library.store import default_path
-from zhanr.tags.disk import Check, lock, sync_folder, why
 from zhanr.tags.formats.edits import Edit
+from zhanr.tags.target import Check
 
 _FORMAT = 1
 _SUFFIX = ".undo"
+LOCK = "writing.lock"
 _BEGINNING = b'{"zhanr undo journal": '
 
 
@@ -67,10 +69,14 @@ class Journal:
     undone: bool = False
     _file: BinaryIO | None = None
     _end: int = 0
+    _lock: ExitStack = field(default_factory=ExitStack)
 
     @classmethod
     def create(cls, path: Path, plan: Path | None, folders: Iterable[Path]) -> Journal:
-        """Begin a new journal. Raises `PlanError`."""
+        """Begin a new journal, and keep all other writers of files away until it is closed.
+
+        Raises `PlanError`, and `InUseError` where another run is writing.
+        """
         journal = cls(path, plan, tuple(dict.fromkeys(folders)))
         head = {
             "zhanr undo journal": _FORMAT,
@@ -79,17 +85,20 @@ class Journal:
             "folders": [_quoted(f) for f in journal.folders],
         }
         try:
+            journal._lock.enter_context(sole_writer(path.parent))
             path.parent.mkdir(parents=True, exist_ok=True)
             journal._file = cast(BinaryIO, path.open("xb", buffering=0))
-            lock(journal._file)
             journal._write(json.dumps(head).encode() + b"\n")
             sync_folder(path.parent)
         except FileExistsError as error:
+            journal.close()
             raise PlanError(path, "there is a file of this name already; choose another one for the journal") from error
         except OSError as error:
-            if journal._file is not None:
-                journal.__exit__()
-            raise PlanError(path, f"the journal can't be begun: {why(error)}") from error
+            began = journal._file is not None
+            journal.close()
+            if began:
+                path.unlink(missing_ok=True)
+            raise PlanError(path, f"the journal can't be begun: {write_failure(error)}") from error
         return journal
 
     @classmethod
@@ -112,7 +121,7 @@ class Journal:
                     journal.undone = not isinstance(item, Entry)
                     journal._end = file.tell()
         except OSError as error:
-            raise PlanError(path, f"the journal can't be read ({error.strerror})") from error
+            raise PlanError(path, read_failure(error)) from error
         except (ValueError, KeyError, TypeError) as error:
             raise PlanError(path, "this is not a journal of zhanr, or its beginning is damaged") from error
         return journal
@@ -128,12 +137,6 @@ class Journal:
             return
         with cast(BinaryIO, self.path.open("r+b", buffering=0)) as self._file:
             self._write(json.dumps({"undone": datetime.now().isoformat(timespec="seconds")}).encode() + b"\n")
-
-    def busy(self) -> bool:
-        """Whether another zhanr is still writing this journal."""
-        with suppress(OSError), self.path.open("rb") as file:
-            return not lock(file)
-        return False
 
     def _write(self, data: bytes) -> None:
         """Write behind what is whole so far, all of it and down to the disk, or nothing."""
@@ -152,11 +155,12 @@ class Journal:
         self._end += len(data)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and let others write."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
             self._file = None
+        self._lock.close()
 
     def __enter__(self) -> Self:
         """Return the journal itself."""
@@ -206,6 +210,35 @@ def _unquoted(text: str) -> Path:
 def default_folder() -> Path:
     """Where journals lie: in the folder `undo` beside the library."""
     return default_path().parent / "undo"
+
+
+@contextmanager
+def sole_writer(folder: Path | None = None) -> Iterator[None]:
+    """Nobody else writes files until the end. Raises `InUseError` where somebody does.
+
+    The lock lies beside the journals or, for somebody who may not write there, in the `folder` of his own journal.
+    """
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(locked(default_folder() / LOCK))
+        except OSError as error:
+            if folder is None:
+                raise PlanError(default_folder(), write_failure(error)) from error
+            held = stack.enter_context(locked(folder / LOCK))
+        if not held:
+            raise InUseError("another zhanr is writing files just now; please wait until it is done")
+        yield
+
+
+def somebody_writes() -> bool:
+    """Whether another run is writing files at this moment."""
+    try:
+        with sole_writer():
+            return False
+    except InUseError:
+        return True
+    except PlanError:  # where no lock can be made, beginning a journal will say so
+        return False
 
 
 def new_path(plan: Path, folder: Path | None = None) -> Path:

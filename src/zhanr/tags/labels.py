@@ -14,6 +14,7 @@ from zhanr.audio.metadata import read_metadata
 from zhanr.errors import AudioError, TagError
 from zhanr.library.store import Song
 from zhanr.tags.formats import read_genres
+from zhanr.words import SEPARATOR
 
 # where each field lies: ID3v2 frames, MP4 atoms, ASF attributes, and the names of Vorbis comments and APEv2 items
 _NAMES = {
@@ -22,8 +23,6 @@ _NAMES = {
     "album": ("TALB", "\xa9alb", "WM/AlbumTitle", "album"),
     "title": ("TIT2", "\xa9nam", "Title", "title"),
 }
-SEPARATOR = "; "
-"""Stands between several values of one field."""
 
 
 def with_labels(song: Song) -> Song:

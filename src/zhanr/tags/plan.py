@@ -19,9 +19,11 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from zhanr.errors import FileError, PlanError, TagError
-from zhanr.tags.disk import Check, real, temporary, why
-from zhanr.tags.formats import checked_genre, distinct, read_genres
+from zhanr.files import read_failure, replacing
+from zhanr.tags.formats import checked_genre, read_genres
 from zhanr.tags.policy import Answer, Policy, decide
+from zhanr.tags.target import Check, real
+from zhanr.words import distinct, join, split
 
 COLUMNS = ("write", "genre", "old", "confidence", "reason", "path", "check")
 _NEEDED = ("write", "genre", "path", "check")
@@ -88,14 +90,8 @@ def write_plan(rows: Iterable[Row], path: Path) -> None:
         writer.writerow(_cells(row))
     if not path.parent.is_dir():
         raise PlanError(path, "there is no such folder to write the plan to")
-    try:
-        with temporary(path) as new:
-            new.file.write(buffer.getvalue().encode("utf-8-sig"))  # Excel takes it for UTF-8 only with this mark
-            new.sync()
-            new.path.chmod(0o644)
-            new.replace(path)
-    except OSError as error:
-        raise PlanError(path, why(error)) from error
+    with replacing(path, error=PlanError) as temporary:
+        temporary.write_bytes(buffer.getvalue().encode("utf-8-sig"))  # Excel takes it for UTF-8 only with this mark
 
 
 def _cells(row: Row) -> list[str]:
@@ -112,7 +108,7 @@ def read_plan(path: Path) -> list[Row]:
     try:
         text = _decoded(path.read_bytes())
     except OSError as error:
-        raise PlanError(path, f"the plan can't be read ({error.strerror})") from error
+        raise PlanError(path, read_failure(error)) from error
     except UnicodeDecodeError as error:
         raise PlanError(path, 'the plan is not UTF-8; save it as "CSV UTF-8"') from error
     try:
@@ -192,17 +188,6 @@ def _number(cell: str) -> float | None:
         return float(cell.replace(",", "."))
     except ValueError:
         return None  # for show only
-
-
-def join(genres: Iterable[str]) -> str:
-    """Several genres as one text: `Rock; Drum \\; Bass`."""
-    return "; ".join(g.replace("\\", "\\\\").replace(";", "\\;") for g in genres)
-
-
-def split(text: str) -> list[str]:
-    """The genres of one text, the opposite of `join`."""
-    genres = [re.sub(r"\\(.)", r"\1", part).strip() for part in re.findall(r"(?:\\.|[^;\\]|\\$)+", text)]
-    return [genre for genre in genres if genre]
 
 
 def path_cell(path: Path) -> str:

@@ -11,7 +11,8 @@ from typing import Literal, get_args
 
 from zhanr.config import read_toml
 from zhanr.errors import ConfigError
-from zhanr.tags.formats import checked_genre, distinct, genre_key
+from zhanr.tags.formats import checked_genre
+from zhanr.words import distinct, genre_key
 
 Mode = Literal["empty", "replace", "add"]
 Case = Literal["title", "lower", "upper", "keep"]

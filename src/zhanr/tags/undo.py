@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from zhanr.errors import TagError
-from zhanr.tags import disk
+from zhanr.files import sweep, temporary, write_failure
 from zhanr.tags.apply import Outcome, write_spliced
 from zhanr.tags.formats.edits import ordered
-from zhanr.tags.journal import Entry, Journal
+from zhanr.tags.journal import Entry, Journal, sole_writer
+from zhanr.tags.target import Check, checked_target, copy_attributes
 
 
 def undo(journal: Journal, *, dry_run: bool = False) -> Iterator[Outcome]:
@@ -19,10 +20,16 @@ def undo(journal: Journal, *, dry_run: bool = False) -> Iterator[Outcome]:
 
     A file that was changed by somebody else since is left alone, for its old bytes can't be had back without losing
     that change. A file that has its old bytes, because it was never changed or was restored before, counts as done.
+    Raises `InUseError` where another run is writing files.
     """
+    with nullcontext() if dry_run else sole_writer(journal.path.parent):
+        yield from _taken_back(journal, dry_run=dry_run)
+
+
+def _taken_back(journal: Journal, *, dry_run: bool) -> Iterator[Outcome]:
     if not dry_run:
         for folder in {*journal.folders, *(entry.path.parent for entry in journal.entries)}:
-            disk.sweep(folder)
+            sweep(folder)
     chains: dict[Path, list[Entry]] = {}
     for entry in reversed(journal.entries):
         chains.setdefault(entry.path, []).append(entry)
@@ -40,7 +47,7 @@ def _outcome(path: Path, entries: list[Entry], *, dry_run: bool) -> Outcome:
     try:
         found, restored = False, False
         for entry in entries:
-            now = disk.Check.of(path)
+            now = Check.of(path)
             if now.sha256 == entry.new_sha256:
                 if not dry_run and (problem := _restore(path, entry, now)):
                     return Outcome(path, "failed", reason=problem)
@@ -56,10 +63,10 @@ def _outcome(path: Path, entries: list[Entry], *, dry_run: bool) -> Outcome:
     except TagError as error:
         return Outcome(path, "refused", reason=error.reason)
     except OSError as error:
-        return Outcome(path, "failed", reason=f"{disk.why(error)}; the file is as it was")
+        return Outcome(path, "failed", reason=f"{write_failure(error)}; the file is as it was")
 
 
-def _restore(path: Path, entry: Entry, now: disk.Check) -> str | None:
+def _restore(path: Path, entry: Entry, now: Check) -> str | None:
     """Give a file its old bytes; or say why that can't be done now, and perhaps can be later."""
     try:
         _put_back(path, entry, now)
@@ -68,15 +75,15 @@ def _restore(path: Path, entry: Entry, now: disk.Check) -> str | None:
     return None
 
 
-def _put_back(path: Path, entry: Entry, now: disk.Check) -> None:
-    status = disk.checked_target(path, split_links=True)
-    with disk.temporary(path) as new:
+def _put_back(path: Path, entry: Entry, now: Check) -> None:
+    status = checked_target(path, split_links=True)
+    with temporary(path) as new:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             was, became = write_spliced(file, ordered(entry.back, size), size, new)
         if (was, became) != (entry.new_sha256, entry.old.sha256):
             raise TagError(path, "its old bytes can't be put together again: the file or the journal is damaged")
-        disk.copy_attributes(path, status, new.path, mtime_ns=entry.old.mtime_ns)
+        copy_attributes(path, status, new.path, mtime_ns=entry.old.mtime_ns)
         new.sync()
         if not now.agrees(path.stat()):
             raise TagError(path, "another program is changing it just now")

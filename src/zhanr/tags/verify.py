@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import mutagen
@@ -26,7 +25,8 @@ from mutagen.wavpack import WavPack
 from zhanr.audio.metadata import Metadata, read_metadata
 from zhanr.audio.payload import payload_sha256
 from zhanr.errors import AudioError, TagError
-from zhanr.tags.formats import kind_of_file, read_tags
+from zhanr.files import read_failure
+from zhanr.tags.formats import TagFile
 from zhanr.tags.formats.edits import Tags
 from zhanr.tags.formats.id3 import ID3V1_COMMENT
 
@@ -56,17 +56,17 @@ class Facts:
     mutagen_genres: tuple[str, ...]
 
 
-def facts(path: Path, *, suffix: str) -> Facts:
+def facts(opened: TagFile, *, suffix: str) -> Facts:
     """Read a file in three ways. Raises `TagError` where one of them fails."""
+    path = opened.path
     try:
-        with path.open("rb") as file:
-            own = read_tags(file, path)
-            others, genres = _by_mutagen(file, path)
-        return Facts(payload_sha256(path, sound_only=False), own, read_metadata(path, suffix=suffix), others, genres)
+        others, genres = _by_mutagen(opened)
+        payload = payload_sha256(path, sound_only=False)
+        return Facts(payload, opened.tags, read_metadata(path, suffix=suffix), others, genres)
     except AudioError as error:
         raise TagError(path, error.reason) from error
     except OSError as error:
-        raise TagError(path, f"the file can't be read ({error.strerror or error})") from error
+        raise TagError(path, read_failure(error)) from error
 
 
 def difference(old: Facts, new: Facts, genres: tuple[str, ...]) -> str | None:
@@ -103,14 +103,14 @@ def _names(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> str:
     return ", ".join(str(k if isinstance(k, str) else k[1]) for k in changed[:5])
 
 
-def _by_mutagen(file: BinaryIO, path: Path) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def _by_mutagen(opened: TagFile) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Everything but the genre as mutagen reads it, by name, as hashes; and the genres."""
     others: dict[str, list[str]] = {}
     genres: list[str] = []
     try:
-        items = list(_items(file, kind_of_file(file)))
+        items = list(_items(opened.file, opened.kind))
     except Exception as error:  # mutagen lets any error out of a damaged file
-        raise TagError(path, f"mutagen can't read its tags ({error})") from error
+        raise TagError(opened.path, f"mutagen can't read its tags ({error})") from error
     for key, value in items:
         if key.lower() in _GENRE_KEYS:
             genres += _texts(value)

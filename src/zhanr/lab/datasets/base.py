@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhanr.errors import DatasetError
+from zhanr.files import read_failure
 
 
 @dataclass(frozen=True)
@@ -87,4 +88,4 @@ def file_problem(path: Path) -> str | None:
             return "there is no such file"
         return "the file is empty" if path.stat().st_size == 0 else None
     except OSError as error:
-        return f"the file can't be read ({error.strerror})"
+        return read_failure(error)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from zhanr.errors import ConfigError, DatasetError
-from zhanr.files import replacing
+from zhanr.files import read_failure, replacing
 from zhanr.lab.datasets import splits
 from zhanr.lab.datasets.base import Dataset
 from zhanr.lab.datasets.splits import Split
@@ -51,7 +51,7 @@ def file_hashes(dataset: Dataset) -> dict[str, str]:
     try:
         return {track.name: hashlib.sha256(track.path.read_bytes()).hexdigest() for track in dataset.tracks}
     except OSError as error:
-        raise DatasetError(error.filename or dataset.name, f"the file can't be read ({error.strerror})") from error
+        raise DatasetError(error.filename or dataset.name, read_failure(error)) from error
 
 
 def parse_shares(text: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zhanr.errors import DatasetError
+from zhanr.files import read_failure
 from zhanr.lab.datasets.base import Dataset, Track, clean_text, file_problem, unique_names
 
 REQUIRED = ("file", "genre")
@@ -48,7 +49,7 @@ def decode(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise DatasetError(path, f"the file can't be read ({error.strerror})") from error
+        raise DatasetError(path, read_failure(error)) from error
     if b"\0" in raw and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DatasetError(path, "this is not a CSV file")
     encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.lab.datasets import gtzan
-from zhanr.words import artist_key
+from zhanr.words import artist_key, connected
 
 Split = dict[str, tuple[str, ...]]
 """The track names of each part: ``{"train": (...), "valid": (...), "test": (...)}``."""
@@ -218,22 +218,11 @@ def _check_request(names: Sequence[str], labels: Sequence[str], fractions: Mappi
 
 def _groups(names: Sequence[str], together: Sequence[Mapping[str, str] | None], seed: int) -> list[list[str]]:
     """Tracks that must not be parted (same artist, same audio, or linked through others), largest group first."""
-    root = {name: name for name in names}
-
-    def find(name: str) -> str:
-        while root[name] != name:
-            root[name] = root[root[name]]
-            name = root[name]
-        return name
-
-    for keys in together:
-        first: dict[str, str] = {}
-        for name in names:
-            if keys and name in keys:
-                root[find(name)] = find(first.setdefault(keys[name], name))
-    members: dict[str, list[str]] = {}
+    shared = [[(i, keys[name]) for i, keys in enumerate(together) if keys and name in keys] for name in names]
+    group = dict(zip(names, connected(shared), strict=True))
+    members: dict[int, list[str]] = {}
     for name in sorted(names, key=lambda n: _rank(n, seed)):
-        members.setdefault(find(name), []).append(name)
+        members.setdefault(group[name], []).append(name)
     return sorted(members.values(), key=len, reverse=True)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError, DatasetError
-from zhanr.files import replacing
+from zhanr.files import read_failure, replacing
 from zhanr.lab.datasets import gtzan
 
 REQUIRED = ("x", "names", "labels", "features")
@@ -119,11 +119,8 @@ class FeatureStore:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it as one compressed `.npz`: whole or not at all, and the same bytes for the same content."""
         path = Path(path)
-        try:
-            with replacing(path) as temporary, temporary.open("wb") as file:
-                _write(file, self._arrays())
-        except OSError as error:
-            raise DatasetError(path, f"the feature store can't be written ({error.strerror})") from error
+        with replacing(path, error=DatasetError) as temporary, temporary.open("wb") as file:
+            _write(file, self._arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -216,7 +213,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             with archive:
                 return {key: archive[key] for key in (*REQUIRED, *OPTIONAL) if key in archive}
     except OSError as error:
-        raise DatasetError(path, f"the file can't be read ({error.strerror or error})") from error
+        raise DatasetError(path, read_failure(error)) from error
     except (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
         raise DatasetError(path, f"it is not a feature store, or it is damaged ({error})") from error
 

@@ -91,15 +91,15 @@ class Table:
         """Write it as CSV: ``filename,<columns>,[artist,]label``; every number reads back as it was."""
         path = Path(path)
         known = [ARTIST] if self.artists else []
-        try:
-            with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow([NAME, *self.columns, *known, LABEL])
-                for name, label, numbers in zip(self.names, self.labels, self.x.tolist(), strict=True):
-                    artist = [self.artists.get(name, "")] if known else []
-                    writer.writerow([name, *map(repr, numbers), *artist, label])
-        except OSError as error:
-            raise DatasetError(path, f"the table can't be written ({error.strerror})") from error
+        with (
+            replacing(path, error=DatasetError) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([NAME, *self.columns, *known, LABEL])
+            for name, label, numbers in zip(self.names, self.labels, self.x.tolist(), strict=True):
+                artist = [self.artists.get(name, "")] if known else []
+                writer.writerow([name, *map(repr, numbers), *artist, label])
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from zhanr.errors import FileError
+from zhanr.files import read_failure
 from zhanr.lab.plots.canvas import PathLike, Style, Theme, canvas, percent
 
 HISTORY = ("epoch", "lr", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "valid_song_accuracy")
@@ -57,7 +58,7 @@ def _read_history(path: PathLike) -> dict[str, NDArray[np.float64]]:
         with Path(path).open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as error:
-        raise FileError(path, f"it can't be read: {error.strerror}") from error
+        raise FileError(path, read_failure(error)) from error
     if not rows:
         raise FileError(path, "it holds no epochs yet")
     if missing := [c for c in HISTORY if c not in rows[0]]:

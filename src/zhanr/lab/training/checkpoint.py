@@ -20,14 +20,10 @@ FORMAT_VERSION = 1
 def save(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
     """Write both as one file, which appears whole or not at all. Floats of `state` survive to the last bit."""
     header = {"zhanr": json.dumps({"format_version": FORMAT_VERSION} | state)}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # a copy of each: two names of one tensor, or a view, is more than the format allows
-        copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-        with replacing(path) as temporary:
-            save_file(copies, temporary, header)
-    except OSError as error:
-        raise FileError(path, f"the checkpoint can't be written ({error.strerror})") from error
+    # a copy of each: two names of one tensor, or a view, is more than the format allows
+    copies = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    with replacing(path, parents=True) as temporary:
+        save_file(copies, temporary, header)
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -104,8 +104,7 @@ def run_config(path: Path) -> Path | TrainConfig:
         return path
     text = files("zhanr.lab").joinpath("configs", "own-genres.toml").read_text(encoding="utf-8")
     values = tomllib.loads(text)
-    artists = FeatureStore.load(path).artists
-    split = "artist_disjoint" if any(artists.values()) else "stratified"
+    split = "artist_disjoint" if FeatureStore.load(path).artist_of else "stratified"
     values["data"] = {**values["data"], "store": str(path), "split": split}
     values["card"]["name"] = path.stem
     return TrainConfig.from_dict(values, where="configuration")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from mutagen import MutagenError
 
 from zhanr.errors import TagError
+from zhanr.files import read_failure
 from zhanr.tags.formats.asf import asf_tags
 from zhanr.tags.formats.edits import Edit, Tags, changes, ordered, read_at
 from zhanr.tags.formats.flac import flac_tags
@@ -39,38 +42,51 @@ _SIGNS: tuple[tuple[str, int, bytes, Reader], ...] = (
 )
 
 
-def read_tags(file: BinaryIO, path: str | os.PathLike[str]) -> Tags:
-    """What a file says of its genre. Raises `TagError` where it can't be read, or its format can't be written."""
+@dataclass(frozen=True)
+class TagFile:
+    """An open file and what its tags say, parsed once; `kind` is the name of its format, one of `_SIGNS` or "MPEG"."""
+
+    path: Path
+    file: BinaryIO
+    kind: str
+    size: int
+    tags: Tags
+
+    def edits(self, genres: tuple[str, ...]) -> tuple[Edit, ...]:
+        """The changes that give the file these genres. Raises `TagError`."""
+        try:
+            return changes(self.file, ordered(self.tags.edits(genres), self.size))
+        except (ValueError, struct.error, IndexError) as error:
+            raise TagError(self.path, str(error)) from error
+
+
+@contextmanager
+def open_tags(path: str | os.PathLike[str]) -> Iterator[TagFile]:
+    """Open a file and read its tags. Raises `TagError` where it can't be read, or its format can't be written."""
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        raise TagError(path, read_failure(error)) from error
+    with file:
+        yield parsed(file, path)
+
+
+def parsed(file: BinaryIO, path: str | os.PathLike[str]) -> TagFile:
+    """The tags of an open file. Raises `TagError`."""
     try:
         size = file.seek(0, os.SEEK_END)
-        return _reader(file, size)[1](file, size)
+        kind, reader = _reader(file, size)
+        return TagFile(Path(path), file, kind, size, reader(file, size))
     except OSError as error:
-        raise TagError(path, f"the file can't be read ({error.strerror or error})") from error
+        raise TagError(path, read_failure(error)) from error
     except (ValueError, struct.error, IndexError, RecursionError, MutagenError) as error:
         raise TagError(path, str(error) or "its tags are damaged") from error
 
 
-def kind_of_file(file: BinaryIO) -> str:
-    """The name of a file's format, one of `_SIGNS` or "MPEG"; a `ValueError` where zhanr can't write its genre."""
-    return _reader(file, file.seek(0, os.SEEK_END))[0]
-
-
 def read_genres(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """The genres that a file's tags name. Raises `TagError`."""
-    try:
-        with Path(path).open("rb") as file:
-            return read_tags(file, path).genres
-    except OSError as error:
-        raise TagError(path, f"the file can't be read ({error.strerror or error})") from error
-
-
-def edits_for(file: BinaryIO, path: str | os.PathLike[str], genres: tuple[str, ...]) -> tuple[Edit, ...]:
-    """The changes that give a file these genres. Raises `TagError`."""
-    tags = read_tags(file, path)
-    try:
-        return changes(file, ordered(tags.edits(genres), file.seek(0, os.SEEK_END)))
-    except (ValueError, struct.error, IndexError) as error:
-        raise TagError(path, str(error)) from error
+    with open_tags(path) as opened:
+        return opened.tags.genres
 
 
 def checked_genres(genres: tuple[str, ...], path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -91,16 +107,6 @@ def checked_genre(genre: str) -> str:
     if not name.isprintable():
         raise ValueError(f"the genre {name!r} holds characters that can't be printed")
     return name
-
-
-def distinct(genres: Iterable[str]) -> tuple[str, ...]:
-    """Each genre once, whatever its spelling: "Hip-Hop" and "hip hop" are the same."""
-    return tuple({genre_key(g): g for g in reversed(list(genres))}.values())[::-1]
-
-
-def genre_key(genre: str) -> str:
-    """What two spellings of a genre have in common: their letters and digits, in lower case."""
-    return "".join(filter(str.isalnum, genre.casefold())) or genre.strip().casefold()
 
 
 def _reader(file: BinaryIO, size: int) -> tuple[str, Reader]:
