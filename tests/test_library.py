@@ -498,13 +498,14 @@ def test_tags_and_answers_are_compared(tag: str, genre: str | None, verdict: Ver
 def test_labels_of_files(tmp_path: Path) -> None:
     from audio_files import FORMATS, encode, music
 
-    said = {"genre": "Nu Jazz", "artist": "Ж", "album": "An album", "title": "A title"}
-    expected = {"tag_genre": "Nu Jazz", "artist": "Ж", "album": "An album", "title": "A title"}
+    said = {"genre": "Nu Jazz", "artist": "Ж", "album_artist": "All", "album": "An album", "title": "A title"}
+    expected = {"tag_genre": "Nu Jazz", "artist": "Ж", "albumartist": "All", "album": "An album", "title": "A title"}
     for name in ("mp3", "flac", "vorbis", "opus", "aac", "wma", "wav-s16", "mka-flac", "wavpack"):
         fmt = FORMATS[name]
         path = tmp_path / f"{name}.{fmt.suffix}"
         path.write_bytes(encode(music(1.0, fmt.rate), fmt, metadata=said))
-        assert read_labels(path) == expected, name
+        lacks = {"albumartist": None} if name == "wav-s16" else {}  # an INFO list has no such field
+        assert read_labels(path) == expected | lacks, name
     (tmp_path / "x.mp3").write_bytes(b"ID3\x04\0\0\0\0\0\x7f" + bytes(range(256)))
     assert set(read_labels(tmp_path / "x.mp3").values()) == {None}
     assert set(read_labels(tmp_path / "absent.mp3").values()) == {None}

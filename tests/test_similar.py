@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -79,19 +78,7 @@ def test_the_index_looks_closely_at_few_songs_only(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(index, "_squared", count)
     index.search(matrix[17], 10)
-    assert sum(looked) < 5_000
-
-
-def test_embeddings_without_principal_directions_are_compared_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    matrix = np.random.default_rng(0).normal(size=(30_000, 300)).astype(np.float32)
-    for metric in METRICS:
-        index = Index(matrix, metric)
-        in_full = Mock(wraps=index._in_full)
-        monkeypatch.setattr(index, "_in_full", in_full)
-        query = np.random.default_rng(1).normal(size=300).astype(np.float32)
-        rows, _ = index.search(query, 5)
-        in_full.assert_called_once()
-        assert rows.tolist() == np.argsort(by_definition(matrix, query, metric))[:5].tolist()
+    assert sum(looked) < 100
 
 
 def test_the_index_refuses_what_makes_no_sense() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
-from zhanr.library.store import Song
+from zhanr.library.columns import Song
 from zhanr.words import ALIASES, folded, genre_key
 
 

@@ -13,14 +13,9 @@ from typing import IO, Any
 from zhanr.errors import ConfigError
 from zhanr.files import replacing
 from zhanr.library.agreement import given_genre
-from zhanr.library.store import Library, Song
+from zhanr.library.columns import CSV, Song
+from zhanr.library.store import Library
 
-# fmt: off
-CSV_COLUMNS = (
-    "path", "genre", "confidence", "predicted", "best", "correction", "tag", "artist", "album", "title", "duration",
-    "reason", "error", "warnings", "probabilities", "content_hash", "size",
-)
-# fmt: on
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -38,16 +33,15 @@ def export(songs: Iterable[Song], target: Path, form: str) -> int:
 def export_csv(songs: Iterable[Song], target: Path) -> int:
     """A table with a header; several warnings are joined by "; "."""
     with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, list(CSV), lineterminator="\n")
         writer.writeheader()
         return _each(songs, lambda song: writer.writerow(_csv_row(song)))
 
 
 def _csv_row(song: Song) -> dict[str, Any]:
-    row = song.to_dict() | {"genre": song.answer, "predicted": song.genre, "tag": song.tag_genre}
-    row["warnings"] = "; ".join(song.warnings)
-    row["probabilities"] = json.dumps(song.probabilities, ensure_ascii=False)
-    return {name: row[name] for name in CSV_COLUMNS}
+    values = song.to_dict() | {"answer": song.answer, "warnings": "; ".join(song.warnings)}
+    row = {name: values[attribute] for name, attribute in CSV.items()}
+    return {n: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for n, v in row.items()}
 
 
 def export_manifest(songs: Iterable[Song], target: Path) -> int:

@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 from zhanr.errors import ConfigError
 from zhanr.library import query as language
-from zhanr.library.store import Library, Song, as_library_errors
-
-_TEXTS = ("genre", "artist", "album", "title", "tag", "path")
-ORDERS = {name: language.TEXTS[name] for name in _TEXTS} | language.NUMBERS
-"""What a view can be ordered by; with a `-` before it, from large to small. What has no value comes last."""
+from zhanr.library.columns import ANSWER, ORDERS, TEXTS, Song
+from zhanr.library.store import Library, as_library_errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +41,7 @@ class View:
 def view(library: Library, query: str | None = None, *, order: str = "path") -> View:
     """Look up what a filter picks. Raises `ConfigError` for a wrong filter or order."""
     where, values = language.to_sql(query)
-    answer = language.TEXTS["genre"]
+    answer = ANSWER
     statement = f"SELECT song.id, {answer}, song.error IS NOT NULL FROM song WHERE {where} ORDER BY {_order(order)}"
     with as_library_errors(library.path):
         rows = library.db.execute(statement, values).fetchall()
@@ -63,7 +60,7 @@ def _order(order: str) -> str:
     column, direction = ORDERS[name], "DESC" if order.startswith("-") else "ASC"
     if name == "path":
         return f"song.path {direction}"
-    text = " COLLATE NOCASE" if name in _TEXTS else ""
+    text = " COLLATE NOCASE" if name in TEXTS else ""
     return f"{column} IS NULL, {column}{text} {direction}, song.path"
 
 
@@ -75,7 +72,7 @@ def songs_of(library: Library, ids: Iterable[int]) -> list[Song | None]:
 def genres_of(library: Library, ids: NDArray[np.int64]) -> list[str | None]:
     """The answers for these ids, in their order; None where there is none."""
     with as_library_errors(library.path):
-        rows = library.db.execute(f"SELECT song.id, {language.TEXTS['genre']} FROM song").fetchall()
+        rows = library.db.execute(f"SELECT song.id, {ANSWER} FROM song").fetchall()
     known = dict(rows)
     return [known.get(number) for number in ids.tolist()]
 

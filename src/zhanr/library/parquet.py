@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -13,18 +12,12 @@ from typing import Any
 import numpy as np
 
 from zhanr.errors import FileError, ZhanrError
-from zhanr.library.store import Library, Song
+from zhanr.library.columns import COLUMNS, Song, from_row, to_row
+from zhanr.library.store import Library
 
 ROWS = 1000
 """How many songs are in memory at once."""
-# fmt: off
-_TEXTS = (
-    "content_hash", "genre", "best", "reason", "error", "model_sha256", "tag_genre", "artist", "album", "title",
-    "correction", "probabilities", "warnings",
-)
-# fmt: on
-_INTEGERS = ("size", "mtime_ns")
-_FLOATS = ("duration", "confidence", "scanned_at", "missing_since")
+_STORED = {name: column.kind for name, column in COLUMNS.items() if name != "path"}
 
 
 def pyarrow() -> Any:
@@ -38,35 +31,30 @@ def pyarrow() -> Any:
 
 
 def to_record(song: Song) -> dict[str, Any]:
-    """A song as one row: `probabilities` and `warnings` as JSON, the path as text and, exactly, as bytes."""
-    record = {name: getattr(song, name) for name in (*_TEXTS, *_INTEGERS, *_FLOATS)}
+    """A song as one row: structures as JSON, the path as text and, exactly, as bytes."""
+    record = to_row(song)
     name = os.fsencode(song.location)
     record["path"], record["path_bytes"] = name.decode("utf-8", "replace"), name
-    record["probabilities"] = json.dumps(song.probabilities, ensure_ascii=False)
-    record["warnings"] = json.dumps(song.warnings, ensure_ascii=False)
     record["embedding"] = None if song.embedding is None else np.asarray(song.embedding, np.float32).tolist()
     return record
 
 
 def from_record(record: Mapping[str, Any]) -> Song:
     """The song of a row. Only `path` must be there; raises `KeyError`, `TypeError` or `ValueError`."""
-    values = {name: record[name] for name in (*_TEXTS, *_INTEGERS, *_FLOATS) if record.get(name) is not None}
+    values = from_row({name: record[name] for name in _STORED if record.get(name) is not None})
     exact = record.get("path_bytes")
-    values["probabilities"] = dict(json.loads(values.get("probabilities", "{}")))
-    values["warnings"] = tuple(json.loads(values.get("warnings", "[]")))
     vector = record.get("embedding")
-    values["embedding"] = None if vector is None else np.asarray(vector, np.float32)
-    return Song(Path(record["path"] if exact is None else os.fsdecode(exact)), **values)
+    embedding = None if vector is None else np.asarray(vector, np.float32)
+    return Song(Path(record["path"] if exact is None else os.fsdecode(exact)), **values, embedding=embedding)
 
 
 def schema() -> Any:
     """The columns and their types."""
     arrow = pyarrow()
+    types = {"text": arrow.string(), "json": arrow.string(), "integer": arrow.int64(), "real": arrow.float64()}
     return arrow.schema(
         [("path", arrow.string()), ("path_bytes", arrow.binary())]
-        + [(name, arrow.string()) for name in _TEXTS]
-        + [(name, arrow.int64()) for name in _INTEGERS]
-        + [(name, arrow.float64()) for name in _FLOATS]
+        + [(name, types[kind]) for name, kind in _STORED.items()]
         + [("embedding", arrow.list_(arrow.float32()))]
     )
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from zhanr.library.store import Library, Song, as_library_errors
+from zhanr.library.columns import Song
+from zhanr.library.store import Library, as_library_errors
 
 _KEPT = "(error IS NULL OR correction IS NOT NULL)"
 

@@ -2,10 +2,11 @@
 
 A condition is FIELD OPERATOR VALUE without spaces in between, or a word of `FLAGS`; `!` before either turns it round.
 
-- texts (`TEXTS`): `=` is the same, `~` contains; upper and lower case and the way of writing accents don't matter.
-  Several values are separated by commas: `genre=jazz,blues`. `genre` is the person's word where there is one.
-- numbers (`NUMBERS`): `=`, `<`, `<=`, `>`, `>=`. `duration` also takes `3:30`, `size` takes `10MB`, `scanned` takes
-  a date: `scanned>=2026-01-31`.
+- texts (`columns.TEXTS`, and `LISTS` where a song may have several: `style=punk`): `=` is the same, `~` contains; upper
+  and lower case and the way of writing accents don't matter. Several values are separated by commas:
+  `genre=jazz,blues`. `genre` is the person's word where there is one.
+- numbers (`columns.NUMBERS`): `=`, `<`, `<=`, `>`, `>=`. `duration` also takes `3:30`, `size` takes `10MB`, `scanned`
+  takes a date: `scanned>=2026-01-31`.
 - a value with spaces, commas or quotes stands in double quotes; a backslash takes the next character as it is.
 """
 
@@ -18,31 +19,9 @@ from datetime import datetime
 from typing import Any
 
 from zhanr.errors import ConfigError
+from zhanr.library.columns import LISTS, NUMBERS, TEXTS
 from zhanr.words import folded
 
-TEXTS = {
-    "genre": "coalesce(song.correction, song.genre)",
-    "predicted": "song.genre",
-    "best": "song.best",
-    "correction": "song.correction",
-    "tag": "song.tag_genre",
-    "artist": "song.artist",
-    "album": "song.album",
-    "title": "song.title",
-    "path": "song.path",
-    "reason": "song.reason",
-    "warning": "nullif(song.warnings, '[]')",
-    "error": "song.error",
-    "model": "song.model_sha256",
-    "hash": "song.content_hash",
-}
-NUMBERS = {
-    "confidence": "song.confidence",
-    "duration": "song.duration",
-    "size": "song.size",
-    "scanned": "song.scanned_at",
-    "id": "song.id",
-}
 _MISSING = "song.missing_since IS NOT NULL"
 FLAGS = {
     "error": "song.error IS NOT NULL",
@@ -103,23 +82,28 @@ def _condition(token: str) -> tuple[str, list[Any]]:
     field, operator = match["field"], match["op"]
     negated = bool(match["not"]) ^ operator.startswith("!")
     options = _split(match["value"])
-    if field in TEXTS:
-        condition, values = _text(token, TEXTS[field], operator.lstrip("!"), options)
+    if field in TEXTS or field in LISTS:
+        condition, values = _text(token, field, operator.lstrip("!"), options)
     elif field in NUMBERS:
         condition, values = _number(token, field, operator.lstrip("!"), options)
     else:
-        known = ", ".join([*TEXTS, *NUMBERS])
+        known = ", ".join([*TEXTS, *LISTS, *NUMBERS])
         raise ConfigError(f"{token!r}: there is no field {field!r} (there are {known})")
     return (f"NOT coalesce({condition}, 0)" if negated else condition), values
 
 
-def _text(token: str, column: str, operator: str, options: list[str]) -> tuple[str, list[Any]]:
+def _text(token: str, field: str, operator: str, options: list[str]) -> tuple[str, list[Any]]:
     if operator not in ("=", "~"):
         raise ConfigError(f"{token!r}: a text is compared with = (the same) or ~ (contains)")
+    column = TEXTS.get(field) or LISTS[field]
     if options == [""]:  # artist= finds the songs that have none
-        return f"(nullif({column}, '') IS NULL)", []
+        return f"(nullif(nullif({column}, ''), '[]') IS NULL)", []
     function = {"=": "zhanr_same", "~": "zhanr_contains"}[operator]
-    return "(" + " OR ".join([f"{function}({column}, ?)"] * len(options)) + ")", [_bound(fold(o)) for o in options]
+    condition = f"{function}({column}, ?)"
+    if field in LISTS:
+        item = "CASE type WHEN 'array' THEN json_extract(value, '$[0]') ELSE value END"
+        condition = f"EXISTS (SELECT 1 FROM json_each({column}) WHERE {function}({item}, ?))"
+    return "(" + " OR ".join([condition] * len(options)) + ")", [_bound(fold(o)) for o in options]
 
 
 def _number(token: str, field: str, operator: str, options: list[str]) -> tuple[str, list[Any]]:

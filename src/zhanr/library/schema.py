@@ -60,7 +60,13 @@ def _first_tables(connection: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first_tables,)
+def _styles(connection: sqlite3.Connection) -> None:
+    """Version 2."""
+    connection.execute("ALTER TABLE song ADD COLUMN styles TEXT NOT NULL DEFAULT '[]'")
+    connection.execute("ALTER TABLE song ADD COLUMN albumartist TEXT")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first_tables, _styles)
 """The function at place i takes a file of version i to version i + 1. Only ever append."""
 
 

@@ -1,10 +1,7 @@
-"""Songs that sound alike: an exact index of embeddings, and what to make of its answers.
+"""Songs that sound alike: exact nearest neighbours among embeddings, by one product of the whole matrix.
 
-One million songs are searched in milliseconds without an index that approximates. Each embedding is turned so that its
-first few numbers say most of it (principal components). Of the rest only the length is kept, and with that the
-Cauchy-Schwarz inequality bounds how near a song can be. All bounds together are one product of a narrow matrix with a
-vector; only the songs whose bound beats the best ones found are then compared in full.
-`research/benchmarks/similar.py` measures it beside the alternatives.
+A million songs are searched in a few dozen milliseconds without an index (`research/benchmarks/similar.py` measures it
+beside the alternatives), so there is none that must be built, stored or kept up to date.
 """
 
 from __future__ import annotations
@@ -17,25 +14,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zhanr.errors import ConfigError
-from zhanr.library.store import Library, Song
+from zhanr.library.columns import Song
+from zhanr.library.store import Library
 
 Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
-COLUMNS = 32
-"""The width of the table of bounds: more makes the bounds tighter, and reading the table slower."""
-BLOCK = 500
-SEEDS = 200
-CHUNK = 20_000
+CHUNK = 20_000  # rows of a temporary table of vectors
 SLACK = 1e-5
-"""What rounding may cost, relative to the squared lengths: bounds are loosened by it, so no song is missed."""
+"""What rounding may cost, relative to the squared lengths: what is that much further away is compared exactly, too."""
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 
 class Index:
-    """An exact nearest-neighbour index of embeddings (n, d), n >= 1; it refers to the matrix and does not copy it.
+    """Exact nearest neighbours among embeddings (n, d), n >= 1; it refers to the matrix and does not copy it.
 
     Cosine distance is half the squared Euclidean distance of vectors of length 1, so both metrics are one search.
     """
@@ -47,10 +41,8 @@ class Index:
             raise ConfigError("an index needs at least one embedding")
         self.matrix = matrix
         self.metric = metric
-        self._center, self._basis = self._principal_components()
-        self._table = self._make_table()
-        self._longest = float(self._table[:, -1].max())
         self._lengths = np.maximum(np.sqrt(np.einsum("ij,ij->i", matrix, matrix)), np.float32(1e-12))
+        self._half_squares = np.float32(0.5) if metric == "cosine" else 0.5 * self._lengths**2
 
     def search(self, vector: ArrayLike, n: int) -> tuple[Rows, Floats]:
         """The rows of the n nearest embeddings and their distances, the nearest first (equally near: by row).
@@ -58,36 +50,23 @@ class Index:
         `vector` is (d,). Cosine distance is 1 - cos, from 0 to 2.
         """
         query = self._scaled(np.asarray(vector, np.float32)[None])[0]
-        if query.shape != self._center.shape:
-            raise ConfigError(f"the vector has {query.size} numbers, and those of the index {self._center.size}")
+        if query.shape != self.matrix.shape[1:]:
+            raise ConfigError(f"the vector has {query.size} numbers, and those of the index {self.matrix.shape[1]}")
         n = min(n, len(self.matrix))
-        moved = query - self._center
-        turned = moved @ self._basis
-        rest = float(np.linalg.norm(moved - self._basis @ turned))
-        half = 0.5 * float(moved @ moved)
-        nearness = self._table @ np.concatenate([turned, np.array([rest, -1.0], np.float32)])
-        # nearness - half >= -squared distance / 2, with equality where the rest of both points the same way
-        rows = self._candidates(nearness, query, half, n)
-        if len(rows) > max(CHUNK, len(self.matrix) // 50):  # these embeddings have no principal directions
-            rows = self._candidates(self._in_full(moved), query, half, n)
+        rows = self._candidates(query, n)
         squared = self._squared(rows, query)
         order = np.lexsort((rows, squared))[:n]
         return rows[order], self._distance(squared[order])
 
-    def _candidates(self, nearness: Floats, query: Floats, half: float, n: int) -> Rows:
-        """All rows that may be among the n nearest, given for each row how near it is at most."""
-        seeds = _largest(nearness, max(SEEDS, 2 * n))
-        worst = float(np.partition(self._squared(seeds, query), n - 1)[n - 1])
-        slack = SLACK * max(half, worst, self._longest)
-        return np.flatnonzero(nearness >= half - 0.5 * worst - slack)
-
-    def _in_full(self, moved: Floats) -> Floats:
-        """How near each row is, from all of its numbers: right but for rounding, and several times slower."""
-        products = self.matrix @ moved
+    def _candidates(self, query: Floats, n: int) -> Rows:
+        """All rows that may be among the n nearest: right but for rounding, which `SLACK` makes up for."""
+        nearness = self.matrix @ query
         if self.metric == "cosine":
-            products /= self._lengths
-        result: Floats = products - self._center @ moved - self._table[:, -1]
-        return result
+            nearness /= self._lengths
+        nearness -= self._half_squares  # half the squared distance, from above and without the query's own part
+        worst = float(np.partition(nearness, len(nearness) - n)[len(nearness) - n])
+        slack = SLACK * max(0.5 * float(query @ query), float(np.max(self._half_squares)), abs(worst))
+        return np.flatnonzero(nearness >= worst - slack)
 
     def _distance(self, squared: Floats) -> Floats:
         return 0.5 * squared if self.metric == "cosine" else np.sqrt(squared)
@@ -106,41 +85,6 @@ class Index:
             difference = self._scaled(self.matrix[rows[start : start + CHUNK]]) - query
             parts.append(np.einsum("ij,ij->i", difference, difference))
         return np.concatenate(parts)
-
-    def _principal_components(self) -> tuple[Floats, Floats]:
-        """The mean (d,) of a sample and its first principal components (d, <= COLUMNS - 2)."""
-        step = max(1, len(self.matrix) // CHUNK)
-        sample = self._scaled(self.matrix[::step]).astype(np.float64)
-        center = sample.mean(axis=0)
-        _, vectors = np.linalg.eigh((sample - center).T @ (sample - center))
-        return center.astype(np.float32), np.ascontiguousarray(vectors[:, ::-1][:, : COLUMNS - 2], np.float32)
-
-    def _make_table(self) -> Floats:
-        """Per row: its principal components, the length of the rest, half its squared length, all from the centre."""
-        width = self._basis.shape[1]
-        table = np.empty((len(self.matrix), width + 2), np.float32)
-        for start in range(0, len(table), CHUNK):
-            part = table[start : start + CHUNK]
-            moved = self._scaled(self.matrix[start : start + CHUNK]) - self._center
-            part[:, :width] = moved @ self._basis
-            part[:, -1] = 0.5 * np.einsum("ij,ij->i", moved, moved)
-            moved -= part[:, :width] @ self._basis.T
-            part[:, width] = np.linalg.norm(moved, axis=1)
-        return table
-
-
-def _largest(values: Floats, n: int) -> Rows:
-    """Rows of n of the largest values, or nearly so: of the blocks with the largest maxima; quicker than sorting."""
-    whole = len(values) // BLOCK
-    n_blocks = n // 3 + 1
-    if whole <= n_blocks:
-        return np.argsort(-values, kind="stable")[:n]
-    maxima = values[: whole * BLOCK].reshape(whole, BLOCK).max(axis=1)
-    blocks = np.argpartition(maxima, whole - n_blocks)[whole - n_blocks :]
-    rows = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
-    best = np.argpartition(values[rows], len(rows) - n)[len(rows) - n :]
-    result: Rows = rows[best]
-    return result
 
 
 @dataclass(frozen=True, eq=False)

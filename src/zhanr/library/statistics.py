@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zhanr.library.query import FLAGS, TEXTS
+from zhanr.library.columns import ANSWER
+from zhanr.library.query import FLAGS
 from zhanr.library.store import Library, as_library_errors
 
 
@@ -15,7 +16,7 @@ def statistics(library: Library) -> dict[str, Any]:
     """
     sums = {
         "songs": "1",
-        "sure": f"song.error IS NULL AND song.correction IS NULL AND {TEXTS['genre']} IS NOT NULL",
+        "sure": f"song.error IS NULL AND song.correction IS NULL AND {ANSWER} IS NOT NULL",
         "unsure": FLAGS["unsure"],
         "corrected": FLAGS["corrected"],
         "failed": "song.error IS NOT NULL AND song.correction IS NULL",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,67 +18,14 @@ from zhanr.errors import ConfigError, LibraryError
 from zhanr.files import data_folder, write_failure
 from zhanr.library import query as language
 from zhanr.library import schema
+from zhanr.library.columns import ANSWER, COLUMNS, Song, from_row, is_url, to_row
 from zhanr.words import printable
 
 ENVIRONMENT = "ZHANR_LIBRARY"
 BUSY_SECONDS = 15.0
 
 
-@dataclass(frozen=True, eq=False)
-class Song:
-    """One file: what it is, what zhanr said of it (`genre`, None where not sure), and what the person said.
-
-    `content_hash` is over the sound alone, so that new tags change nothing. `confidence` belongs to `best`, the
-    likeliest genre. `error` says why there is no answer. `mtime_ns` is 0 where the file should be tried again.
-    `tag_genre` is what the file's tag said when it was scanned, several genres joined by "; ". Times are seconds since
-    1970; `missing_since` is set while the file can't be found. `embedding` (d,) is only there where it was asked for.
-    """
-
-    path: Path
-    size: int = 0
-    mtime_ns: int = 0
-    content_hash: str | None = None
-    duration: float | None = None
-    genre: str | None = None
-    best: str | None = None
-    confidence: float | None = None
-    probabilities: dict[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    reason: str | None = None
-    error: str | None = None
-    model_sha256: str | None = None
-    tag_genre: str | None = None
-    artist: str | None = None
-    album: str | None = None
-    title: str | None = None
-    correction: str | None = None
-    scanned_at: float = 0.0
-    missing_since: float | None = None
-    embedding: NDArray[np.float32] | None = None
-    id: int | None = None
-
-    @property
-    def answer(self) -> str | None:
-        """The person's word where there is one, else zhanr's genre, else None."""
-        return self.correction or self.genre
-
-    @property
-    def location(self) -> str:
-        """The path as a text; for a song that came from a cluster it may be a URL, which a `Path` can't hold."""
-        return _URL.sub(r"\1://", self.path.as_posix()) if _URL.match(self.path.as_posix()) else str(self.path)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON form, without the embedding; printable whatever the file is called."""
-        values = {"id": self.id} | {name: getattr(self, name) for name in _COLUMNS}
-        values |= {"path": self.location, "warnings": list(self.warnings)}
-        return {name: printable(value) if isinstance(value, str) else value for name, value in values.items()}
-
-
-_COLUMNS = tuple(f for f in Song.__dataclass_fields__ if f not in ("embedding", "id"))
-_SELECT = ", ".join(f"song.{name}" for name in ("id", *_COLUMNS))
-
-
-_URL = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")  # a drive is one letter, a scheme has more
+_SELECT = ", ".join(f"song.{name}" for name in ("id", *COLUMNS))
 
 
 def default_path() -> Path:
@@ -117,6 +61,8 @@ class Library:
             if readonly or not create:
                 raise LibraryError(target, "there is no library yet; `zhanr scan FOLDER` makes one")
             _make_folder(target)
+        if readonly and _is_older(target):
+            cls.open(target, timeout=timeout).close()  # which brings it up to date, after a backup
         with as_library_errors(target):
             uri = f"{target.absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
             connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
@@ -186,8 +132,8 @@ class Library:
 
         Songs whose files are missing are left out unless the filter asks for them. Raises `ConfigError`.
         """
-        if order.removeprefix("-") not in _COLUMNS:
-            raise ConfigError(f"{order!r} is not a column to sort by (there are {', '.join(_COLUMNS)})")
+        if order.removeprefix("-") not in COLUMNS:
+            raise ConfigError(f"{order!r} is not a column to sort by (there are {', '.join(COLUMNS)})")
         where, values = language.to_sql(query)
         vector = ", embedding.vector" if embeddings else ""
         join = "LEFT JOIN embedding ON embedding.song = song.id" if embeddings else ""
@@ -209,7 +155,7 @@ class Library:
     def genres(self, query: str | None = None) -> dict[str, int]:
         """How many of the songs that a filter picks have each genre, the most frequent first; the unsure count not."""
         where, values = language.to_sql(query)
-        answer = language.TEXTS["genre"]
+        answer = ANSWER
         statement = (
             f"SELECT {answer} AS answer, count(*) FROM song WHERE {where} AND answer IS NOT NULL "
             "GROUP BY answer ORDER BY count(*) DESC, answer"
@@ -279,28 +225,27 @@ class Library:
 def key_of(path: str | os.PathLike[str]) -> bytes:
     """How the library writes a path: absolute, without "..", in bytes; a URL as it is."""
     location = Song(Path(path)).location
-    return os.fsencode(location if _URL.match(location) else os.path.abspath(path))  # noqa: PTH100
+    return os.fsencode(location if is_url(location) else os.path.abspath(path))  # noqa: PTH100
 
 
 def _to_row(song: Song) -> dict[str, Any]:
-    values = {name: getattr(song, name) for name in _COLUMNS}
-    values["path"] = key_of(song.path)
-    values["folder"] = os.path.dirname(values["path"])  # noqa: PTH120
-    values["probabilities"] = json.dumps(song.probabilities, ensure_ascii=False)
-    values["warnings"] = json.dumps(song.warnings, ensure_ascii=False)
-    values["scanned_at"] = song.scanned_at or time.time()
-    return {name: printable(v) if isinstance(v, str) else v for name, v in values.items()}
+    path = key_of(song.path)
+    values = {"path": path, "folder": os.path.dirname(path)} | to_row(song)  # noqa: PTH120
+    return values | {"scanned_at": song.scanned_at or time.time()}
 
 
 def _to_song(row: tuple[Any, ...]) -> Song:
-    number, *columns = row[: len(_COLUMNS) + 1]
-    values = dict(zip(_COLUMNS, columns, strict=True))
-    values["path"] = Path(os.fsdecode(values["path"]))
-    values["probabilities"] = json.loads(values["probabilities"])
-    values["warnings"] = tuple(json.loads(values["warnings"]))
-    vector = row[len(_COLUMNS) + 1] if len(row) > len(_COLUMNS) + 1 else None
+    number, *columns = row[: len(COLUMNS) + 1]
+    values = dict(zip(COLUMNS, columns, strict=True))
+    path = Path(os.fsdecode(values.pop("path")))
+    vector = row[len(COLUMNS) + 1] if len(row) > len(COLUMNS) + 1 else None
     embedding = None if vector is None else np.frombuffer(vector, "<f4")
-    return Song(**values, embedding=embedding, id=number)
+    return Song(path, **from_row(values), embedding=embedding, id=number)
+
+
+def _is_older(path: Path) -> bool:
+    with as_library_errors(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        return 0 < schema.version_of(db) < len(schema.MIGRATIONS)
 
 
 def _make_folder(path: Path) -> None:

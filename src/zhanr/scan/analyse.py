@@ -14,6 +14,7 @@ from zhanr.classifier import Classifier
 from zhanr.errors import AudioError
 from zhanr.files import read_failure
 from zhanr.library import Song
+from zhanr.library.columns import PREDICTED
 from zhanr.prediction import Prediction
 from zhanr.tags.labels import with_labels
 
@@ -80,18 +81,8 @@ def _described(song: Song) -> Song:
 
 
 def with_prediction(song: Song, prediction: Prediction) -> Song:
-    """The song with the classifier's answer."""
-    return replace(
-        song,
-        duration=prediction.duration,
-        genre=prediction.genre,
-        best=prediction.best,
-        confidence=prediction.confidence,
-        probabilities=prediction.probabilities,
-        warnings=prediction.warnings,
-        reason=prediction.reason,
-        embedding=prediction.embedding,
-    )
+    """The song with what the classifier says of it."""
+    return replace(song, **{name: getattr(prediction, name) for name in PREDICTED if name != "model_sha256"})
 
 
 def _same_file(song: Song, path: Path) -> bool:

@@ -17,22 +17,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from zhanr.library import Library, Song, presence
+from zhanr.library.columns import PREDICTED
 from zhanr.scan.analyse import AGAIN
 from zhanr.scan.walk import Listing, walk
 from zhanr.scan.worker import Limits, Lost, Pool, Task, Work
 
 Progress = Callable[[str, int, int | None], None]
-_ANSWER = (
-    "duration",
-    "genre",
-    "best",
-    "confidence",
-    "probabilities",
-    "warnings",
-    "reason",
-    "model_sha256",
-    "embedding",
-)
 
 
 @dataclass
@@ -230,7 +220,7 @@ class Scan:
             self.library.add(song)
             kinds = ["classified", task.reason]
         else:
-            self.library.add(replace(song, **{name: getattr(twin, name) for name in _ANSWER}))
+            self.library.add(replace(song, **{name: getattr(twin, name) for name in PREDICTED}))
             kinds = ["retagged" if twin.path == song.path else "moved" if moved else "copies"]
         for kind in kinds:
             setattr(self.summary, kind, getattr(self.summary, kind) + 1)

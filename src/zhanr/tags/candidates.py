@@ -10,7 +10,8 @@ from zhanr.audio.payload import payload_sha256
 from zhanr.classifier import Classifier
 from zhanr.errors import FileError, TagError
 from zhanr.files import read_failure
-from zhanr.library.store import Library, Song
+from zhanr.library.columns import Song
+from zhanr.library.store import Library
 from zhanr.tags.policy import Answer, Policy
 
 Answered = tuple[Path, Answer] | FileError

@@ -1,4 +1,4 @@
-"""What a file's tags say of the song: genre, artist, album and title, whatever the format. Reading only."""
+"""What a file's tags say of the song: genre, artist, album, title, whatever the format. Reading only."""
 
 from __future__ import annotations
 
@@ -12,17 +12,9 @@ import mutagen
 
 from zhanr.audio.metadata import read_metadata
 from zhanr.errors import AudioError, TagError
-from zhanr.library.store import Song
+from zhanr.library.columns import TAGS, Song
 from zhanr.tags.formats import read_genres
 from zhanr.words import SEPARATOR
-
-# where each field lies: ID3v2 frames, MP4 atoms, ASF attributes, and the names of Vorbis comments and APEv2 items
-_NAMES = {
-    "tag_genre": ("TCON", "\xa9gen", "WM/Genre", "genre"),
-    "artist": ("TPE1", "\xa9ART", "Author", "artist"),
-    "album": ("TALB", "\xa9alb", "WM/AlbumTitle", "album"),
-    "title": ("TIT2", "\xa9nam", "Title", "title"),
-}
 
 
 def with_labels(song: Song) -> Song:
@@ -31,7 +23,7 @@ def with_labels(song: Song) -> Song:
 
 
 def read_labels(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """`tag_genre`, `artist`, `album` and `title` of a file, as in a `Song`. Damaged tags count as none.
+    """What a file's tags say (`columns.TAGS`), as in a `Song`. Damaged tags count as none.
 
     The genre is the one that `tags` reads and writes, where it knows the format.
     """
@@ -47,18 +39,19 @@ def _by_mutagen(path: str | os.PathLike[str]) -> dict[str, str | None]:
     try:
         file = mutagen.File(os.fspath(path))
         tags = {} if file is None or file.tags is None else file.tags
-        return {field: _value(tags, names) for field, names in _NAMES.items()}
+        return {field: _value(tags, names) for field, names in TAGS.items()}
     except Exception:  # mutagen lets any error out of a damaged file, and tags are no reason to refuse a song
-        return dict.fromkeys(_NAMES)
+        return dict.fromkeys(TAGS)
 
 
 def _by_ffmpeg(path: str | os.PathLike[str]) -> dict[str, str | None]:
     try:
         metadata = read_metadata(path)
     except AudioError:
-        return dict.fromkeys(_NAMES)
+        return dict.fromkeys(TAGS)
     named = {name: text for (_, name), text in reversed(metadata.texts.items())}  # the file's before its streams'
-    texts = {field: named.get(field) for field in _NAMES} | {"tag_genre": metadata.genre}
+    texts = {field: next((named[n] for n in names if n in named), None) for field, names in TAGS.items()}
+    texts |= {"tag_genre": metadata.genre}
     return {field: " ".join((text or "").split()) or None for field, text in texts.items()}
 
 
