@@ -20,9 +20,9 @@ from test_scan import write_song
 from tiny import LABELS, tiny_model
 from zhanr import Classifier
 from zhanr.app.api import permitted
-from zhanr.app.kept import Kept
 from zhanr.app.problems import Problem
 from zhanr.app.settings import Settings
+from zhanr.app.upload_store import UploadStore
 from zhanr.app.uploads import Upload
 from zhanr.cli import app
 from zhanr.library import Library, Song
@@ -383,8 +383,8 @@ def test_an_upload_of_a_page_is_never_a_page_itself(server: Live) -> None:
 
 def test_uploads_are_kept_for_a_while_and_not_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 1000.0
-    monkeypatch.setattr("zhanr.app.kept.time.monotonic", lambda: clock)
-    kept = Kept(Settings(kept_bytes=100, keep_seconds=60))
+    monkeypatch.setattr("zhanr.app.upload_store.time.monotonic", lambda: clock)
+    kept = UploadStore(Settings(kept_bytes=100, keep_seconds=60))
 
     def upload(name: str) -> Upload:
         (tmp_path / name).write_bytes(bytes(50))
@@ -399,3 +399,18 @@ def test_uploads_are_kept_for_a_while_and_not_without_end(tmp_path: Path, monkey
     third = kept.add(upload("d"))
     assert (kept.get(first), kept.get(second) is None, kept.get(third) is None) == (None, False, False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "d"]
+    clock = 1100.0
+    kept.remove_old()
+    assert kept.get(second) is not None  # it was used meanwhile
+
+
+def test_an_upload_with_an_answer_makes_room_for_others(tmp_path: Path) -> None:
+    store = UploadStore(Settings(kept_bytes=100))
+    numbers = []
+    for name in "abcd":
+        (tmp_path / name).write_bytes(bytes(50))
+        numbers.append(store.add(Upload(tmp_path / name, name, 50)))
+        store.answered(numbers[-1])
+        store.get(numbers[0])  # what is played stays
+    assert [store.get(number) is not None for number in numbers] == [True, False, False, True]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "d"]

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -77,6 +78,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     subprocess.run(command, check=True, capture_output=True)
     with serving(library=library) as address:
         yield address
+
+
+def until(page: Page, script: str) -> None:
+    """Wait until a script gives true; Playwright's own way to wait evaluates texts, which the pages' policy forbids."""
+    limit = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(script):
+        assert time.monotonic() < limit, f"never true: {script}"
+        page.wait_for_timeout(50)
 
 
 @dataclass

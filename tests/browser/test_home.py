@@ -153,16 +153,6 @@ def test_a_closed_song_is_deleted(home: Page) -> None:
     assert home.request.get(url).status == 404
 
 
-def test_songs_are_deleted_when_the_page_is_left(home: Page) -> None:
-    url = add_and_find(home)
-    home.goto("about:blank")
-    for _ in range(200):  # nobody is there any more to wait for the answer
-        if home.request.get(url).status == 404:
-            return
-        home.wait_for_timeout(50)
-    pytest.fail("the upload is still there")
-
-
 def test_a_format_that_the_browser_does_not_know_plays(home: Page) -> None:
     card = add(home, "reggae.wma")
     card.get_by_role("slider").press("ArrowRight")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from browser.conftest import DEMO, PATIENCE, NewPage, serving
+from browser.conftest import DEMO, PATIENCE, NewPage, serving, until
 from zhanr.library import Library, Song
 from zhanr.tags.formats import read_genres
 
@@ -153,7 +153,7 @@ def test_a_row_plays_and_a_name_that_is_markup_stays_text(open_page: NewPage) ->
     expect(rows(page)).to_contain_text('<img src=x onerror="')
     rows(page).get_by_role("button", name=re.compile("^Play")).click()
     expect(rows(page).get_by_role("button", name=re.compile("^Pause"))).to_be_visible()
-    page.wait_for_function("document.querySelector('.l-player audio').currentTime > 0")
+    until(page, "document.querySelector('.l-player audio').currentTime > 0")
     expect(page.locator(".l-playing")).to_contain_text("<b>bold & loud")
     assert page.title() == "Library · zhanr"
     assert page.locator("main img, main bdi b, .c-two b").count() == 0
@@ -283,7 +283,7 @@ def test_pointing_at_the_map_plays_and_keys_go_around(open_page: NewPage, folder
     where = "map => { const [x, y] = map.where(map.ids[0]); return { x, y }; }"
     page.locator("canvas").hover(position=page.locator("zhanr-map").evaluate(where))
     expect(page.locator(".m-tip")).to_be_visible()
-    page.wait_for_function("document.querySelector('.l-player audio').currentTime > 0")
+    until(page, "document.querySelector('.l-player audio').currentTime > 0")
     page.locator("canvas").click(position=page.locator("zhanr-map").evaluate(where))
     heading = page.locator(".m-side h2")
     expect(heading).to_have_text(sorted(path.stem for path in folder.iterdir())[0])

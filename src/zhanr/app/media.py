@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from zhanr.app.problems import Problem
@@ -31,6 +33,12 @@ _TYPES = {
 }
 
 
+class Ids(BaseModel):
+    """The ids of uploads."""
+
+    ids: list[Annotated[str, Field(max_length=100)]] = Field(max_length=10_000)
+
+
 def router(state: State) -> APIRouter:
     """The routes."""
     routes = APIRouter(include_in_schema=False)
@@ -41,6 +49,11 @@ def router(state: State) -> APIRouter:
         received = await receive(request, state.folder.path, state.settings)
         number = state.uploads.add(received)
         return JSONResponse({"id": number, "name": received.name, "size": received.size}, 201)
+
+    @routes.post(UPLOADS + "/present")
+    async def present(wanted: Ids) -> Response:
+        """Which of some uploads are still there: {"ids"}."""
+        return JSONResponse({"ids": [number for number in wanted.ids if state.uploads.get(number)]})
 
     @routes.get(UPLOADS + "/{number}")
     async def play_upload(number: str) -> Response:

@@ -35,7 +35,7 @@ class Settings:
     memory: int = 1 << 30
     stall_seconds: float = 30.0
     kept_bytes: int = 4_000_000_000
-    keep_seconds: float = 3600.0
+    keep_seconds: float = 12 * 3600.0
 
     @property
     def bounds(self) -> Bounds:

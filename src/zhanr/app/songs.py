@@ -39,7 +39,7 @@ def router(state: State) -> APIRouter:
         upload = _upload(state, number)
         job = state.engine.submit_analysis(upload.path, name=upload.name)
         # event streams are what any compression in between passes on at once
-        return StreamingResponse(_events(state, job), media_type="text/event-stream")
+        return StreamingResponse(_events(state, job, number), media_type="text/event-stream")
 
     @routes.get(UPLOADS + "/{number}/why")
     async def explanation(number: str, genre: str) -> Response:
@@ -56,7 +56,7 @@ def router(state: State) -> APIRouter:
         target = state.folder.path / secrets.token_hex(16)
         how = partial(decode, target=target, bounds=state.settings.bounds)
         size = await state.engine.submit(upload.path, how, name=upload.name).result()
-        return JSONResponse({"id": state.uploads.add(Upload(target, "sound.wav", size))}, 201)
+        return JSONResponse({"id": state.uploads.add(Upload(target, "sound.wav", size), answered=True)}, 201)
 
     return routes
 
@@ -75,7 +75,7 @@ def _check_explainable(state: State, genre: str) -> None:
         raise Problem(422, "this model looks at no frequencies that could be pointed at")
 
 
-async def _events(state: State, job: Job[Analysis]) -> AsyncIterator[str]:
+async def _events(state: State, job: Job[Analysis], number: str) -> AsyncIterator[str]:
     result = asyncio.ensure_future(job.result())
     last: dict[str, Any] = {}
     try:
@@ -85,6 +85,7 @@ async def _events(state: State, job: Job[Analysis]) -> AsyncIterator[str]:
                 yield _event(now)
             last = now
             await asyncio.wait([result], timeout=POLL_SECONDS)
+        state.uploads.answered(number)
         try:
             found = result.result()
         except Exception as error:

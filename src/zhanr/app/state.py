@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from zhanr.app.engine import Engine
 from zhanr.app.folder import TemporaryFolder
-from zhanr.app.kept import Kept
 from zhanr.app.metrics import Metrics
 from zhanr.app.settings import Settings
+from zhanr.app.upload_store import UploadStore
 from zhanr.bundle import Bundle, Card, load_bundle
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song, default_path
@@ -36,7 +36,7 @@ class State:
         self.engine = Engine(settings, self.bundle)
         self.metrics = Metrics(self.engine)
         self.folder = TemporaryFolder()
-        self.uploads = Kept(settings)
+        self.uploads = UploadStore(settings)
         self._similar = _Similar(self)
         self._resources = ExitStack()
 

@@ -98,9 +98,12 @@ export const why = (id, genre, signal) => get(`${UPLOADS}/${id}/why`, { genre },
 /** Have an upload decoded into a form that every browser plays; it is another upload, {id}. */
 export const plainSound = (id, signal) => post(`${UPLOADS}/${id}/sound`, {}, signal);
 
+/** Which of these uploads the server still has. */
+export const present = async (ids) => (await post(`${UPLOADS}/present`, { ids })).ids;
+
 export const uploadSound = (id) => `${UPLOADS}/${id}`;
 
 export const librarySound = (id) => `/media/library/${id}`;
 
-/** Delete an upload; it must work while the page is being closed, too. */
+/** Delete an upload; where the server is away, it has none. */
 export const forget = (id) => fetch(`${UPLOADS}/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});

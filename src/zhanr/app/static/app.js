@@ -10,7 +10,8 @@ import { dropping } from "./drop.js";
 import { songs } from "./songs.js";
 
 const main = document.getElementById("main");
-const links = new Map([...document.querySelectorAll(".z-nav a")].map((link) => [link.pathname, link]));
+const navigation = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll(".z-nav a")]);
+const links = new Map(navigation.map((link) => [link.pathname, link]));
 let here = location.pathname;
 
 const element = (link) => `zhanr-${link.textContent.toLowerCase()}`;
@@ -48,7 +49,8 @@ async function show(top) {
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[href]");
+  /** @type {HTMLAnchorElement | null} */
+  const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   const plain =
     !event.defaultPrevented &&
     event.button === 0 &&
@@ -60,7 +62,7 @@ document.addEventListener("click", (event) => {
 });
 
 addEventListener("popstate", () => {
-  if (location.pathname === here) main.firstElementChild?.revisited?.();
+  if (location.pathname === here) /** @type {any} */ (main.firstElementChild)?.revisited?.();
   else show(history.state?.top ?? 0);
 });
 

@@ -1,13 +1,13 @@
 // The card of one song: how far it is, its answer with all pictures, and "why". It asks no server, but its song.
 
 import { Player } from "./card_player.js";
-import { CLOSE, clock, el, hertz, icon, megabytes, PAUSE, PLAY, percent } from "./dom.js";
-import { AGAINST, FOR } from "./draw.js";
+import { CLOSE, clock, el, icon, megabytes, PAUSE, PLAY, percent } from "./dom.js";
 import { Plot } from "./plot.js";
-import { say } from "./say.js";
 import { SimilarSongs } from "./similar.js";
+import { Why } from "./why.js";
 
 const N_BARS = 5;
+const SILENT = "The sound is not on the server any more. Add the file again to hear it, and to ask why.";
 let count = 0;
 
 /** FFmpeg's name of a codec as people know it. */
@@ -26,6 +26,9 @@ export class SongCard extends EventTarget {
   #plot = null;
   #similar = null;
   #plays = () => false;
+  #why = null;
+  #mute = false; // whether the browser can't play it
+  #closed = false;
   #shown = "";
   #follow = () => this.#show();
 
@@ -65,6 +68,7 @@ export class SongCard extends EventTarget {
   }
 
   close() {
+    this.#closed = true;
     this.#song.removeEventListener("change", this.#follow);
     this.#player?.close();
     this.#plot?.close();
@@ -76,6 +80,7 @@ export class SongCard extends EventTarget {
     if (state !== this.#shown && state === "done") this.#answered(answer);
     if (state !== this.#shown && state === "failed") this.#failed(error);
     if (state === "working" || state === "waiting") this.#progress(note, share);
+    if (state === "done") this.#soundChanged();
     if (state === "done" && similar.length && !this.#similar) this.#showSimilar(similar);
     this.node.setAttribute("aria-busy", String(state === "working" || state === "waiting"));
     this.#shown = state;
@@ -106,8 +111,7 @@ export class SongCard extends EventTarget {
   }
 
   #answered(song) {
-    const genres = Object.entries(song.probabilities),
-      [best] = genres[0];
+    const genres = Object.entries(song.probabilities);
     const { colours, not_sure: grey, hertz: edges } = this.#look;
     const colour = song.genre ? colours[song.genre] : grey;
     this.node.style.setProperty("--genre", colour);
@@ -117,17 +121,45 @@ export class SongCard extends EventTarget {
       `${+(song.sample_rate / 1000).toFixed(1)} kHz`,
       megabytes(this.#song.size),
     ].join("  ·  ");
-    this.#player = new Player(this.#song.sound(), () => this.#song.plainSound(), song.duration);
-    this.#player.addEventListener("cannot", () => this.#cannotPlay());
-    this.#plot = new Plot(song, this.#player, { colour, colours, hertz: edges }, this.#song.name);
+    this.#why = new Why(this.#song, edges);
+    this.silent = el("p", { class: "silent", hidden: true }, SILENT);
     this.body.replaceChildren(
       ...[
         el("div", { class: "answer" }, this.#verdict(song), this.#bars(genres.slice(0, N_BARS), colours)),
+        song.styles?.length ? this.#styles(song.styles) : null,
         song.warnings.length ? el("p", { class: "warning" }, `Note: ${song.warnings.join("; ")}.`) : null,
-        this.#controls(best),
-        this.#plot.node,
-        (this.panel = el("div", { class: "panel", hidden: true })),
+        this.silent,
       ].filter(Boolean),
+    );
+    this.#song.pictures().then((pictures) => this.#drawn(pictures, { colour, colours, hertz: edges }));
+  }
+
+  /** The rest, when the pictures are there; null where none were kept. */
+  #drawn(pictures, look) {
+    if (this.#closed) return;
+    const { answer, name } = this.#song;
+    this.#player = new Player(this.#song.sound(), () => this.#song.plainSound(), answer.duration);
+    this.#player.addEventListener("cannot", () => this.#cannotPlay());
+    this.#plot = pictures && new Plot({ ...answer, ...pictures }, this.#player, look, name);
+    Object.assign(this.#why, { plot: this.#plot, player: this.#player });
+    this.body.append(...[this.#controls(), this.#plot?.node, this.#why.panel, this.#similar?.node].filter(Boolean));
+    this.#soundChanged();
+  }
+
+  #soundChanged() {
+    const { hasSound } = this.#song;
+    this.silent.hidden = hasSound;
+    if (this.play) this.play.disabled = !hasSound || this.#mute;
+    this.#why.tell();
+  }
+
+  #styles(styles) {
+    return el(
+      "ul",
+      { class: "styles", "aria-label": "Styles" },
+      ...styles.map(({ name, probability }) =>
+        el("li", {}, name, el("span", { class: "number" }, percent(probability))),
+      ),
     );
   }
 
@@ -164,16 +196,13 @@ export class SongCard extends EventTarget {
     );
   }
 
-  #controls(best) {
+  #controls() {
     const play = el(
       "button",
       { class: "play", type: "button", "aria-label": "Play", onclick: () => this.#player.toggle() },
       icon(PLAY),
     );
     const time = el("p", { class: "time", "aria-hidden": "true" });
-    const ask = el("button", { class: "z-button ask", type: "button", "aria-pressed": "false" }, `Why ${best}?`);
-    ask.addEventListener("click", () => this.#why(ask, best));
-    if (!this.#look.hertz) ask.hidden = true;
     const tell = () => (time.textContent = `${clock(this.#player.time)} / ${clock(this.#song.answer.duration)}`);
     this.#player.addEventListener("time", tell);
     this.#player.addEventListener("change", () => {
@@ -182,79 +211,12 @@ export class SongCard extends EventTarget {
     });
     tell();
     this.play = play;
-    return el("div", { class: "controls" }, play, time, ask);
-  }
-
-  async #why(button, genre) {
-    const on = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", on);
-    this.panel.hidden = !on;
-    if (!on) return this.#plot.explain(null);
-    if (!this.#song.reasons) {
-      button.disabled = true;
-      this.panel.replaceChildren(
-        el("p", { class: "state" }, "Hiding one patch after the other, and listening again …"),
-        el("progress", { "aria-label": "Explaining" }),
-      );
-      try {
-        await this.#song.explain(genre);
-      } catch (error) {
-        button.setAttribute("aria-pressed", "false");
-        this.panel.replaceChildren(el("p", { class: "reason" }, error.message));
-        return undefined;
-      } finally {
-        button.disabled = false;
-        button.focus({ preventScroll: true });
-      }
-    }
-    this.panel.replaceChildren(...this.#reasons(genre));
-    return this.#plot.explain(this.#song.reasons);
-  }
-
-  #reasons(genre) {
-    const { strongest } = this.#song.reasons;
-    const key = (colour, text) => el("li", { style: { "--colour": colour } }, text);
-    const where = ({ hertz: [low, high], seconds: [start, end] }) =>
-      el(
-        "li",
-        {},
-        el(
-          "button",
-          { type: "button", class: "link", onclick: () => this.#player.seek(start) },
-          `${clock(start)} to ${clock(end)}`,
-        ),
-        `, ${this.#band(low, high)}`,
-      );
-    const text = strongest.length
-      ? `What spoke most for ${genre}:`
-      : `No single place spoke for ${genre}; it is the whole that did.`;
-    say(
-      [
-        text,
-        ...strongest.map(({ hertz: [a, b], seconds: [c, d] }) => `${clock(c)} to ${clock(d)}, ${this.#band(a, b)};`),
-      ].join(" "),
-    );
-    return [
-      el("ul", { class: "legend" }, key(FOR, `spoke for ${genre}`), key(AGAINST, "spoke against it")),
-      el("div", { class: "strongest" }, el("p", {}, text), el("ul", {}, ...strongest.map(where))),
-      el(
-        "p",
-        { class: "note" },
-        "Found by hiding one patch of the picture after the other and asking the model again.",
-      ),
-    ];
-  }
-
-  /** "below 430 Hz", "1.3 to 2 kHz", "above 7.1 kHz" */
-  #band(low, high) {
-    const { hertz: edges } = this.#look;
-    if (low <= edges[0]) return `below ${hertz(high)}`;
-    if (high >= Math.round(edges.at(-1))) return `above ${hertz(low)}`;
-    return `${hertz(low)} to ${hertz(high)}`;
+    return el("div", { class: "controls" }, play, time, this.#why.button);
   }
 
   #cannotPlay() {
-    this.play.disabled = true;
+    this.#mute = true;
     this.play.title = "This browser can’t play this format";
+    this.#soundChanged();
   }
 }

@@ -120,7 +120,7 @@ const CONTROLS = "a, button, input, select, textarea, summary, [contenteditable]
 document.addEventListener("keydown", (event) => {
   if (
     event.defaultPrevented ||
-    event.target.closest?.(CONTROLS) ||
+    /** @type {Element} */ (event.target).closest?.(CONTROLS) ||
     ![" ", "ArrowLeft", "ArrowRight"].includes(event.key)
   )
     return;

@@ -5,6 +5,12 @@
  *
  * `style` is an object of custom properties, {"--share": 0.5}. A state (aria-...) is always "true" or "false"; of other
  * attributes, `true` is one without a value, and `false` is none.
+ *
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Record<string, any>} attributes
+ * @param {(Node | string | number | false | null | undefined)[]} children
+ * @returns {HTMLElementTagNameMap[K]}
  */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -16,7 +22,7 @@ export function el(tag, attributes = {}, ...children) {
     else if (typeof value === "boolean") node.toggleAttribute(name, value);
     else node.setAttribute(name, value);
   }
-  node.append(...children.filter((child) => child != null && child !== false));
+  for (const child of children) if (child != null && child !== false) node.append(/** @type {Node | string} */ (child));
   return node;
 }
 
@@ -27,16 +33,9 @@ export function icon(path, { filled = true } = {}) {
   svg.setAttribute("aria-hidden", "true");
   const shape = document.createElementNS(svg.namespaceURI, "path");
   shape.setAttribute("d", path);
-  if (filled) shape.setAttribute("fill", "currentColor");
-  else
-    for (const [k, v] of Object.entries({
-      fill: "none",
-      stroke: "currentColor",
-      "stroke-width": 2,
-      "stroke-linecap": "round",
-      "stroke-linejoin": "round",
-    }))
-      shape.setAttribute(k, v);
+  const line = { fill: "none", stroke: "currentColor", "stroke-width": "2" };
+  const style = filled ? { fill: "currentColor" } : { ...line, "stroke-linecap": "round", "stroke-linejoin": "round" };
+  for (const [name, value] of Object.entries(style)) shape.setAttribute(name, value);
   svg.append(shape);
   return svg;
 }

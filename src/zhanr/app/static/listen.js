@@ -1,11 +1,14 @@
 // The first page: songs come in by the button, by dropping them or from the microphone, and each gets a card.
 
 import { SongCard } from "./card.js";
-import { el, icon } from "./dom.js";
+import { calm, el, icon } from "./dom.js";
 import { playerBar } from "./player_bar.js";
 import { canRecord, recorder } from "./record.js";
 import { settings } from "./settings.js";
+import { SongList } from "./song_list.js";
 import { songs } from "./songs.js";
+
+const FEW = 3; // songs that are shown as cards
 
 const UPLOAD = "M12 16V5m0 0L7.5 9.5M12 5l4.5 4.5M5 19h14";
 const MICROPHONE = "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3zM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21";
@@ -13,23 +16,32 @@ const MICROPHONE = "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3zM5.5 11a
 class ListenPage extends HTMLElement {
   #cards = new Map();
   #follow = () => this.#show();
+  #added = () => this.#reveal();
   #mark = () => {
-    for (const card of this.#cards.values()) card.mark((id) => playerBar.isPlaying(id));
+    for (const shown of [...this.#cards.values(), this.many]) shown.mark((id) => playerBar.isPlaying(id));
   };
 
-  connectedCallback() {
-    this.list = el("section", { id: "songs", "aria-label": "Your songs" });
-    this.append(this.#hero(), this.list, this.#keys());
+  async connectedCallback() {
+    this.few = el("div", { class: "s-few" });
+    this.many = new SongList(settings, (song) => this.#card(song));
+    this.many.addEventListener("close", (event) => this.#remove(/** @type {CustomEvent} */ (event).detail));
+    const list = el("section", { id: "songs", "aria-label": "Your songs" }, this.few, this.many.node);
+    this.append(this.#hero(), list, this.#keys());
     songs.addEventListener("change", this.#follow);
+    songs.addEventListener("added", this.#added);
     playerBar.addEventListener("change", this.#mark);
+    await songs.ready;
+    if (!this.isConnected) return;
     this.#show();
     this.dataset.ready = "true";
   }
 
   disconnectedCallback() {
     songs.removeEventListener("change", this.#follow);
+    songs.removeEventListener("added", this.#added);
     playerBar.removeEventListener("change", this.#mark);
-    for (const card of this.#cards.values()) card.close();
+    this.#cardsOf([]);
+    this.many.close();
   }
 
   #hero() {
@@ -89,18 +101,38 @@ class ListenPage extends HTMLElement {
     );
   }
 
+  /** A few songs are cards, the newest on top; more are a list that opens to them. */
   #show() {
+    const many = songs.all.length > FEW;
+    this.classList.toggle("busy", songs.all.length > 0);
+    this.many.node.hidden = !many;
+    this.many.show(many ? songs.all : []);
+    this.#cardsOf(many ? [] : songs.all);
+  }
+
+  #cardsOf(shown) {
     for (const [song, card] of this.#cards) {
-      if (songs.all.includes(song)) continue;
+      if (shown.includes(song)) continue;
       card.close();
       this.#cards.delete(song);
     }
-    for (const song of songs.all) if (!this.#cards.has(song)) this.#cards.set(song, this.#card(song));
-    songs.all.forEach((song, i) => {
+    for (const [i, song] of shown.entries()) {
+      if (!this.#cards.has(song)) this.#cards.set(song, this.#card(song));
       const { node } = this.#cards.get(song);
-      if (this.list.children[i] !== node) this.list.insertBefore(node, this.list.children[i] ?? null);
-    });
-    this.classList.toggle("busy", songs.all.length > 0);
+      if (this.few.children[i] !== node) this.few.insertBefore(node, this.few.children[i] ?? null);
+    }
+  }
+
+  /** What has just been added is to be seen, wherever the page was scrolled to. */
+  #reveal() {
+    this.many.first();
+    const top = this.querySelector(".hero").getBoundingClientRect().top;
+    if (top < 0) scrollBy({ top, behavior: calm() ? "instant" : "smooth" });
+  }
+
+  #remove(some) {
+    songs.remove(...some);
+    if (!songs.all.length) this.pick.focus();
   }
 
   #card(song) {
@@ -109,7 +141,7 @@ class ListenPage extends HTMLElement {
       songs.remove(song);
       this.pick.focus();
     });
-    card.addEventListener("play", (event) => playerBar.toggle(event.detail));
+    card.addEventListener("play", (event) => playerBar.toggle(/** @type {CustomEvent} */ (event).detail));
     card.mark((id) => playerBar.isPlaying(id));
     return card;
   }

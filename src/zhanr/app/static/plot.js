@@ -116,7 +116,7 @@ export class Plot {
     const genre = this.#moment(time)?.genre;
     this.#readout.textContent = genre ? `${clock(time)}  ${genre}` : clock(time);
     this.node.classList.add("pointed");
-    this.node.style.setProperty("--hover", time / this.#song.duration);
+    this.node.style.setProperty("--hover", String(time / this.#song.duration));
   }
 
   #moment(time) {
@@ -126,8 +126,8 @@ export class Plot {
   #tell() {
     const { time } = this.#player,
       genre = this.#moment(time)?.genre;
-    this.node.style.setProperty("--at", time / this.#song.duration);
-    this.node.setAttribute("aria-valuenow", Math.floor(time));
+    this.node.style.setProperty("--at", String(time / this.#song.duration));
+    this.node.setAttribute("aria-valuenow", String(Math.floor(time)));
     this.node.setAttribute(
       "aria-valuetext",
       `${clock(time)} of ${clock(this.#song.duration)}${genre ? `, ${genre}` : ""}`,

@@ -24,7 +24,7 @@
   system.addEventListener("change", apply);
   addEventListener("storage", apply);
   document.addEventListener("click", (event) => {
-    if (!event.target.closest?.("[data-theme-switch]")) return;
+    if (!(/** @type {Element} */ (event.target).closest?.("[data-theme-switch]"))) return;
     const next = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
     store(next === (system.matches ? "dark" : "light") ? null : next);
     apply();
