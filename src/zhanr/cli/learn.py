@@ -11,7 +11,8 @@ from zhanr.cli import output
 from zhanr.cli.scan import LibraryOption
 
 if TYPE_CHECKING:
-    from zhanr.learn.own import Comparison, Result
+    from zhanr.learn.comparison import Comparison
+    from zhanr.learn.train import Result
 
 
 def learn(
@@ -35,7 +36,7 @@ def learn(
     It is written only if it is better on artists that it never saw. Exit code 1 if it was not written.
     """
     try:
-        from zhanr.learn.own import train_own
+        from zhanr.learn.train import train
     except ModuleNotFoundError as error:
         output.fail(f"learning needs the package {error.name}: pip install {error.name}")
         raise typer.Exit(1) from error
@@ -43,7 +44,7 @@ def learn(
 
     with Library.open(library, create=False) as opened:
         path = target or opened.path.with_name("own.onnx")
-        result = train_own(opened, path, model=model, trust_tags=trust_tags, query=where, force=force)
+        result = train(opened, path, model=model, trust_tags=trust_tags, query=where, force=force)
     if as_json:
         output.json_line(_as_dict(result))
     else:
@@ -58,7 +59,7 @@ def _as_dict(result: Result) -> dict[str, object]:
         "genres": list(result.genres),
         "left_out": dict(result.left_out),
         "written": None if result.written is None else str(result.written),
-        "kept": None if result.kept is None else str(result.kept),
+        "kept": None if result.saved is None else str(result.saved),
     }
 
 
@@ -81,8 +82,8 @@ def _report(result: Result) -> None:
         typer.echo("the new model is not surely better, and was not written; --force writes it all the same")
         return
     typer.echo(f"{result.written}: `zhanr scan --again --model {result.written} FOLDER` puts its genres in the library")
-    if result.kept is not None:
-        typer.echo(f"{result.kept}: the model that was there before")
+    if result.saved is not None:
+        typer.echo(f"{result.saved}: the model that was there before")
 
 
 def _interval(gain: tuple[float, float, float]) -> str:

@@ -20,9 +20,10 @@ from zhanr import Classifier
 from zhanr.aggregate import aggregate, softmax
 from zhanr.bundle import load_bundle, write_bundle
 from zhanr.errors import ConfigError, ZhanrError
+from zhanr.learn.examples import collect, group_songs
 from zhanr.learn.graph import with_head
 from zhanr.learn.linear import PENALTIES, Head, choose_penalty, cross_validate, fit, folds
-from zhanr.learn.own import collect, group_songs, train_own
+from zhanr.learn.train import train
 from zhanr.library import Library, Song
 
 sklearn_linear = pytest.importorskip("sklearn.linear_model")
@@ -203,9 +204,9 @@ def test_a_better_model_is_written_with_its_report_and_parent(tmp_path: Path) ->
     old = tiny_model(tmp_path / "old.onnx", confidence=0.4)
     target = tmp_path / "own.onnx"
     with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
-        result = train_own(library, target, model=old)
+        result = train(library, target, model=old)
         first = target.read_bytes()
-        second = train_own(library, target, model=old)
+        second = train(library, target, model=old)
         vectors = library.embeddings()[1]
     assert result.genres == ("Hip-Hop", "Jazz", "Čalgija")
     assert result.comparison.old == pytest.approx(1 / 3)
@@ -217,8 +218,8 @@ def test_a_better_model_is_written_with_its_report_and_parent(tmp_path: Path) ->
     assert card.parents[-1]["sha256"] == load_bundle(old).sha256
     assert card.scores["cross_validation"]["new"] == result.comparison.new
     assert card.training["data"]["library"]["songs"] == 120
-    assert second.kept is not None
-    assert second.kept.read_bytes() == first == target.read_bytes(), "the same library gives the same model"
+    assert second.saved is not None
+    assert second.saved.read_bytes() == first == target.read_bytes(), "the same library gives the same model"
     assert vectors.shape == (120, N_BINS)
 
 
@@ -227,12 +228,12 @@ def test_a_model_that_is_not_better_is_not_written_unless_forced(tmp_path: Path)
     target = tmp_path / "own.onnx"
     target.write_bytes(b"the old one")
     with Library.open(own_library(tmp_path / "library.sqlite", old, signal=False)) as library:
-        result = train_own(library, target, model=old)
+        result = train(library, target, model=old)
         assert not result.comparison.better
         assert (result.written, target.read_bytes()) == (None, b"the old one")
-        forced = train_own(library, target, model=old, force=True)
-    assert forced.kept is not None
-    assert forced.kept.read_bytes() == b"the old one"
+        forced = train(library, target, model=old, force=True)
+    assert forced.saved is not None
+    assert forced.saved.read_bytes() == b"the old one"
     assert load_bundle(target).card.labels == forced.genres
 
 
@@ -241,7 +242,7 @@ def test_a_genre_that_can_not_be_learnt_any_more_counts_against_the_new_model(tm
     with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
         for song in list(library.songs("genre=Jazz", embeddings=True)):
             library.add(replace(song, artist="one artist made it all"))
-        result = train_own(library, tmp_path / "own.onnx", model=old)
+        result = train(library, tmp_path / "own.onnx", model=old)
     assert result.left_out == {"Jazz": 40}
     assert (result.comparison.songs, result.comparison.known) == (120, 40)
     assert result.comparison.new < 0.7

@@ -1,0 +1,148 @@
+"""What a library teaches: the songs that a person gave a genre, as examples to learn from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zhanr.bundle import Bundle
+from zhanr.errors import ConfigError
+from zhanr.library import Library, Song
+from zhanr.library.agreement import Names, given_genre
+from zhanr.words import artist_key, connected, genre_key
+
+LEAST_SONGS, LEAST_GROUPS = 10, 3
+"""What a genre needs to be learnt: so many songs, and of so many artists (or albums)."""
+
+
+class Lesson(NamedTuple):
+    """A song, the genre that a person gave it, and the group of songs that it must not be parted from."""
+
+    song: Song
+    genre: str
+    group: str
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """What a library teaches: embeddings (n, d) with genre numbers (n,), and who belongs together.
+
+    `old` is the genre that the old model says, in the new names, None where it means none of them. `left_out` counts
+    songs by genres that have too few; `lost_*` are the genre, group and old answer of each of these songs, on which the
+    new model can only be wrong.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    genres: tuple[str, ...]
+    groups: tuple[str, ...]
+    old: tuple[str | None, ...]
+    old_knows: tuple[str, ...]
+    n_corrections: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    lost_genres: tuple[str, ...] = ()
+    lost_groups: tuple[str, ...] = ()
+    lost_old: tuple[str | None, ...] = ()
+    sha256: str = ""
+
+
+def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query: str | None = None) -> Examples:
+    """Gather what the library teaches under the model `parent`. Raises `ConfigError` where that is too little."""
+    songs = (s for s in library.songs(query, embeddings=True, order="path") if s.model_sha256 == parent.sha256)
+    lessons = _lessons((song for song in songs if song.embedding is not None), trust_tags=trust_tags)
+    genres = _learnable(lessons)
+    if len(genres) < 2:
+        raise ConfigError(_too_little(library, parent, Counter(lesson.genre for lesson in lessons)))
+    means = _meant(parent.card.labels, {lesson.genre for lesson in lessons})
+    taught = [lesson for lesson in lessons if lesson.genre in genres]
+    lost = [lesson for lesson in lessons if lesson.genre not in genres]
+    return Examples(
+        x=np.stack([song.embedding for song, _, _ in taught if song.embedding is not None]),
+        y=np.array([genres.index(genre) for _, genre, _ in taught], np.int64),
+        genres=genres,
+        groups=tuple(lesson.group for lesson in taught),
+        old=tuple(means.get(song.best or "") for song, _, _ in taught),
+        old_knows=tuple(sorted({genre for genre in means.values() if genre})),
+        n_corrections=sum(song.correction is not None for song, _, _ in lessons),
+        left_out=dict(Counter(lesson.genre for lesson in lost)),
+        lost_genres=tuple(lesson.genre for lesson in lost),
+        lost_groups=tuple(lesson.group for lesson in lost),
+        lost_old=tuple(means.get(song.best or "") for song, _, _ in lost),
+        sha256=_sha256(taught),
+    )
+
+
+def _lessons(songs: Iterable[Song], *, trust_tags: bool) -> list[Lesson]:
+    """The songs with a genre of the person's, in order of genres, and of paths within each."""
+    given = [(song, genre) for song in songs if (genre := given_genre(song, trust_tags=trust_tags))]
+    spelling = _spellings([(genre, bool(song.correction)) for song, genre in given])
+    groups = group_songs([song for song, _ in given])
+    lessons = [Lesson(s, spelling[genre_key(g)], group) for (s, g), group in zip(given, groups, strict=True)]
+    return sorted(lessons, key=lambda lesson: lesson.genre)
+
+
+def _learnable(lessons: Sequence[Lesson]) -> tuple[str, ...]:
+    """The genres, sorted, of which there are enough songs, by enough artists or from enough albums."""
+    songs = Counter(lesson.genre for lesson in lessons)
+    groups = Counter(genre for genre, _ in {(lesson.genre, lesson.group) for lesson in lessons})
+    return tuple(g for g in sorted(songs) if songs[g] >= LEAST_SONGS and groups[g] >= LEAST_GROUPS)
+
+
+def _meant(labels: Iterable[str], genres: Iterable[str]) -> dict[str, str | None]:
+    """Which of the person's genres each of a model's labels means; None where none, or more than one."""
+    names, known = Names({}), tuple(sorted(genres))
+    found = {label: names.meant(label, known) for label in labels}
+    return {label: next(iter(meant)) if len(meant) == 1 else None for label, meant in found.items()}
+
+
+def _sha256(lessons: Sequence[Lesson]) -> str:
+    """A hash of which songs have which genres."""
+    rows = sorted(f"{song.content_hash or song.location} {genre}" for song, genre, _ in lessons)
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "replace")).hexdigest()
+
+
+def group_songs(songs: Sequence[Song]) -> list[str]:
+    """One name per song, equal for songs that must not be divided: of an artist, an album, or one recording.
+
+    A song that says neither artist nor album stands alone, unless a copy of it says more.
+    """
+    return [str(group) for group in connected([_keys(song) for song in songs])]
+
+
+def _keys(song: Song) -> list[tuple[str, str]]:
+    keys = []
+    artist = artist_key(song.artist) if song.artist else ""
+    if artist and artist not in ("variousartists", "various", "va", "unknownartist", "unknown"):
+        keys.append(("artist", artist))
+    if song.album:  # with its folder: many albums are called "Greatest Hits"
+        keys.append(("album", f"{song.path.parent} {song.album.casefold()}"))
+    if song.content_hash:
+        keys.append(("sound", song.content_hash))
+    return keys
+
+
+def _spellings(words: Sequence[tuple[str, bool]]) -> dict[str, str]:
+    """One spelling for "Hip-Hop", "hip hop" and "hiphop": that of most corrections, else of most tags."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for word, corrected in words:
+        counts[genre_key(word)][word] += 1_000_000 if corrected else 1
+    return {key: min(c, key=lambda w: (-c[w], w)) for key, c in counts.items()}
+
+
+def _too_little(library: Library, parent: Bundle, have: Counter[str]) -> str:
+    if (main := library.main_model()) not in (None, parent.sha256) and not have:
+        return (
+            f"the library was scanned with another model ({str(main)[:8]}...) than {parent.card.name} "
+            f"({parent.sha256[:8]}...); name that model with --model, or run `zhanr scan --again`"
+        )
+    listed = ", ".join(f"{genre} {count}" for genre, count in sorted(have.items())) or "none"
+    return (
+        f"a model needs two genres at least, each with {LEAST_SONGS} songs of {LEAST_GROUPS} artists or albums "
+        f"(there are: {listed}); correct more songs with `zhanr library correct`, or trust the tags with --trust-tags"
+    )
