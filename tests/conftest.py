@@ -12,8 +12,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @pytest.fixture(scope="session", autouse=True)
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whoever runs the tests keeps a library, journals and locks of his own."""
-    for name in ("XDG_DATA_HOME", "LOCALAPPDATA"):
+    """Whoever runs the tests keeps a library, settings, journals and locks of his own."""
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "LOCALAPPDATA"):
         os.environ[name] = str(tmp_path_factory.mktemp("data"))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
-from zhanr.cli import classify, learn, library, model, scan, serve, similar, tag
+from zhanr.cli import classify, learn, library, model, scan, serve, settings, similar, tag
 from zhanr.errors import ZhanrError
 from zhanr.lab.cli import app as lab
 
@@ -49,6 +49,7 @@ app.command("similar")(similar.similar)
 app.command("learn")(learn.learn)
 app.command("app")(serve.app)
 app.add_typer(model.app, name="model", help="See the models that there are and what they say of themselves.")
+app.add_typer(settings.app, name="settings", help="See and change what you don't want to type each time.")
 app.add_typer(lab, name="lab", help="The bench: data sets, training, evaluation, studies and figures.")
 
 

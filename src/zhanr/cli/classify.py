@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from zhanr import settings
 from zhanr.cli import output
 from zhanr.errors import AudioError
 
@@ -44,7 +45,7 @@ def classify(
     from zhanr.classifier import Classifier
     from zhanr.scan.walk import find_audio
 
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model or settings.text("model"))
     files = list(find_audio(paths))
     if not files:
         output.fail("no audio files found in " + ", ".join(map(str, paths)))

@@ -11,12 +11,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from zhanr import settings
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def default_jobs() -> int:
-    """Half of the processor's cores: a laptop stays usable while it works."""
-    return max(1, (os.cpu_count() or 2) // 2)
+    """What the settings say, else half of the processor's cores: a laptop stays usable while it works."""
+    jobs = settings.number("jobs")
+    return max(1, (os.cpu_count() or 2) // 2) if jobs is None else int(jobs)
 
 
 def json_line(value: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zhanr import settings as defaults
 from zhanr.cli import output
 from zhanr.cli.scan import LibraryOption
 from zhanr.errors import ConfigError
@@ -59,7 +60,7 @@ def app(
         host=host,
         port=port,
         token=token or None,
-        model=model,
+        model=model or defaults.text("model"),
         library=library,
         jobs=jobs or output.default_jobs(),
         queue=queue,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from zhanr import settings
 from zhanr.cli import output
 from zhanr.errors import FileError, PlanError
 
@@ -49,8 +50,11 @@ def make_plan(
     library: Annotated[Path | None, typer.Option(help="Take what this library knows of the songs.")] = None,
     where: Annotated[str | None, typer.Option(help='Only some songs of the library: "genre=jazz path~live".')] = None,
     policy: Annotated[
-        Mode, typer.Option(help="Where to write: only where no genre is, instead of it, or beside it.")
-    ] = (Mode.empty),
+        Mode | None,
+        typer.Option(
+            help="Where to write: only where no genre is, instead of it, or beside it.", show_default="as set"
+        ),
+    ] = None,
     threshold: Annotated[
         list[str] | None, typer.Option(help="The least probability (0.8), or that for one genre (jazz=0.9).")
     ] = None,
@@ -111,7 +115,7 @@ def make_plan(
 
 
 def _policy(
-    mode: Mode,
+    mode: Mode | None,
     threshold: list[str] | None,
     names: Path | None,
     whitelist: str | None,
@@ -123,12 +127,13 @@ def _policy(
     from zhanr.words import genre_key
 
     common, single = read_thresholds(threshold or [])
+    table, allowed = names or settings.text("map"), whitelist or settings.text("whitelist")
     return Policy(
-        mode=mode.value,
+        mode=(mode or Mode(settings.text("policy"))).value,
         threshold=Policy.threshold if common is None else common,
         thresholds=single,
-        names=NAMES if names is None else read_names(names),
-        whitelist=None if whitelist is None else read_whitelist(whitelist),
+        names=read_names(Path(table)) if table else NAMES,
+        whitelist=read_whitelist(allowed) if allowed else None,
         case=case.value,
         also=also,
         no_genre=frozenset(map(genre_key, no_genre or [])),

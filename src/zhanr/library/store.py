@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zhanr import settings
 from zhanr.errors import ConfigError, LibraryError
 from zhanr.files import data_folder, write_failure
 from zhanr.library import query as language
@@ -21,7 +22,6 @@ from zhanr.library import schema
 from zhanr.library.columns import ANSWER, COLUMNS, Song, from_row, is_url, to_row
 from zhanr.words import printable
 
-ENVIRONMENT = "ZHANR_LIBRARY"
 BUSY_SECONDS = 15.0
 
 
@@ -29,10 +29,9 @@ _SELECT = ", ".join(f"song.{name}" for name in ("id", *COLUMNS))
 
 
 def default_path() -> Path:
-    """Where the library lies unless told otherwise: $ZHANR_LIBRARY, or the platform's folder for such data."""
-    if given := os.environ.get(ENVIRONMENT):
-        return Path(given)
-    return data_folder() / "library.sqlite"
+    """Where the library lies unless told otherwise: as the setting says, or in the platform's folder for such data."""
+    given = settings.text("library")
+    return Path(given).expanduser() if given else data_folder() / "library.sqlite"
 
 
 class Library:
