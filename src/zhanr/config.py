@@ -59,16 +59,25 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     if origin in (types.UnionType, typing.Union):
         return _convert_union(value, args, where)
     if origin is Literal:
-        if not any(value == a and type(value) is type(a) for a in args):
-            raise ConfigError(f"{where}: {value!r} is not one of {', '.join(map(str, args))}")
-        return value
+        return _one_of(value, args, where)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_convert(v, args[0], f"{where}[{i}]") for i, v in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
         return {str(k): _convert(v, args[1], f"{where}.{k}") for k, v in value.items()}
+    return _plain(value, hint, where)
+
+
+def _one_of(value: Any, options: tuple[Any, ...], where: str) -> Any:
+    if not any(value == option and type(value) is type(option) for option in options):
+        raise ConfigError(f"{where}: {value!r} is not one of {', '.join(map(str, options))}")
+    return value
+
+
+def _plain(value: Any, hint: Any, where: str) -> Any:
+    """A value of one type: a record, a number, a text, or anything."""
     if isinstance(hint, type) and issubclass(hint, Config):
         return value if isinstance(value, hint) else hint.from_dict(value, where=where)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and type(value) is int:
         return float(value)
     if hint is Any or (isinstance(hint, type) and type(value) is hint):
         return value

@@ -54,8 +54,7 @@ class Examples:
 
 def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query: str | None = None) -> Examples:
     """Gather what the library teaches under the model `parent`. Raises `ConfigError` where that is too little."""
-    songs = (s for s in library.songs(query, embeddings=True, order="path") if s.model_sha256 == parent.sha256)
-    lessons = _lessons((song for song in songs if song.embedding is not None), trust_tags=trust_tags)
+    lessons = _lessons(library.songs(query, embeddings=True, order="path"), parent.sha256, trust_tags=trust_tags)
     genres = _learnable(lessons)
     if len(genres) < 2:
         raise ConfigError(_too_little(library, parent, Counter(lesson.genre for lesson in lessons)))
@@ -63,24 +62,34 @@ def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query
     taught = [lesson for lesson in lessons if lesson.genre in genres]
     lost = [lesson for lesson in lessons if lesson.genre not in genres]
     return Examples(
-        x=np.stack([song.embedding for song, _, _ in taught if song.embedding is not None]),
-        y=np.array([genres.index(genre) for _, genre, _ in taught], np.int64),
+        x=_embeddings(taught),
+        y=np.array([genres.index(lesson.genre) for lesson in taught], np.int64),
         genres=genres,
         groups=tuple(lesson.group for lesson in taught),
-        old=tuple(means.get(song.best or "") for song, _, _ in taught),
-        old_knows=tuple(sorted({genre for genre in means.values() if genre})),
-        n_corrections=sum(song.correction is not None for song, _, _ in lessons),
+        old=_said(taught, means),
+        old_knows=tuple(sorted(filter(None, set(means.values())))),
+        n_corrections=sum(lesson.song.correction is not None for lesson in lessons),
         left_out=dict(Counter(lesson.genre for lesson in lost)),
         lost_genres=tuple(lesson.genre for lesson in lost),
         lost_groups=tuple(lesson.group for lesson in lost),
-        lost_old=tuple(means.get(song.best or "") for song, _, _ in lost),
+        lost_old=_said(lost, means),
         sha256=_sha256(taught),
     )
 
 
-def _lessons(songs: Iterable[Song], *, trust_tags: bool) -> list[Lesson]:
-    """The songs with a genre of the person's, in order of genres, and of paths within each."""
-    given = [(song, genre) for song in songs if (genre := given_genre(song, trust_tags=trust_tags))]
+def _embeddings(lessons: Sequence[Lesson]) -> NDArray[np.float32]:
+    return np.stack([lesson.song.embedding for lesson in lessons if lesson.song.embedding is not None])
+
+
+def _said(lessons: Sequence[Lesson], means: Mapping[str, str | None]) -> tuple[str | None, ...]:
+    """What the old model says of each song, in the person's genres."""
+    return tuple(means.get(lesson.song.best or "") for lesson in lessons)
+
+
+def _lessons(songs: Iterable[Song], model_sha256: str, *, trust_tags: bool) -> list[Lesson]:
+    """The songs that a model embedded and a person gave a genre, in order of genres, and as given within each."""
+    usable = (song for song in songs if song.embedding is not None and song.model_sha256 == model_sha256)
+    given = [(song, genre) for song in usable if (genre := given_genre(song, trust_tags=trust_tags))]
     spelling = _spellings([(genre, bool(song.correction)) for song, genre in given])
     groups = group_songs([song for song, _ in given])
     lessons = [Lesson(s, spelling[genre_key(g)], group) for (s, g), group in zip(given, groups, strict=True)]

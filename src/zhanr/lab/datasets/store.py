@@ -160,7 +160,6 @@ def concat(stores: Sequence[FeatureStore]) -> FeatureStore:
     width = max(store.x.shape[2] for store in stores)
     x = np.concatenate([np.pad(s.x, ((0, 0), (0, 0), (0, width - s.x.shape[2]))) for s in stores])
     indexed = [s.frame_index for s in stores if s.frame_index is not None and s.x.shape[2] == width]
-    artists = [np.full(len(s), "") if s.artists is None else s.artists for s in stores]
     return FeatureStore(
         x=x,
         names=np.concatenate([s.names for s in stores]),
@@ -168,8 +167,15 @@ def concat(stores: Sequence[FeatureStore]) -> FeatureStore:
         features=first.features,
         n_frames=np.concatenate([s.n_frames for s in stores]),
         frame_index=np.concatenate(indexed) if len(indexed) == len(stores) else None,
-        artists=np.concatenate(artists) if any(s.artists is not None for s in stores) else None,
+        artists=_all_artists(stores),
     )
+
+
+def _all_artists(stores: Sequence[FeatureStore]) -> Strings | None:
+    """The artists of several stores one after the other, "" where they aren't known; None where no store has any."""
+    if all(store.artists is None for store in stores):
+        return None
+    return np.concatenate([np.full(len(s), "") if s.artists is None else s.artists for s in stores])
 
 
 def _check_pictures(store: FeatureStore) -> None:

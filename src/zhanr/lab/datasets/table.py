@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -113,17 +113,12 @@ class Table:
         if missing := [column for column in (NAME, LABEL) if column not in header]:
             raise DatasetError(path, f"the first line lacks the column {', '.join(missing)}")
         columns = tuple(c for c in header if c not in (NAME, LABEL, ARTIST, *IGNORED))
-        places = [header.index(column) for column in columns]
         numbers, names, labels, artists = [], [], [], gtzan.artists()
-        for line, row in enumerate(rows[1:], start=2):
-            if not any(row):
-                continue
-            if len(row) != len(header):
-                raise DatasetError(path, f"line {line} has {len(row)} values for {len(header)} columns")
-            names.append(_name(row[header.index(NAME)]))
-            labels.append(clean_text(row[header.index(LABEL)]))
-            numbers.append([_number(path, line, row[place]) for place in places])
-            if ARTIST in header and (artist := clean_text(row[header.index(ARTIST)])):
+        for line, cells in _lines(path, header, rows):
+            names.append(_name(cells[NAME]))
+            labels.append(clean_text(cells[LABEL]))
+            numbers.append([_number(path, line, cells[column]) for column in columns])
+            if artist := clean_text(cells.get(ARTIST, "")):
                 artists = artists | {names[-1]: artist}
         known = {name: artists[name] for name in names if name in artists}
         x = np.array(numbers, np.float64).reshape(len(names), len(columns))
@@ -131,6 +126,16 @@ class Table:
 
     def _error(self, reason: str) -> DatasetError:
         return DatasetError(self.path or "table", reason)
+
+
+def _lines(path: Path, header: list[str], rows: list[list[str]]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The number of each line that is not empty, and its cells by column."""
+    for line, row in enumerate(rows[1:], start=2):
+        if not any(row):
+            continue
+        if len(row) != len(header):
+            raise DatasetError(path, f"line {line} has {len(row)} values for {len(header)} columns")
+        yield line, dict(zip(header[::-1], row[::-1], strict=True))  # of two columns of one name the first counts
 
 
 def _name(file: str) -> str:

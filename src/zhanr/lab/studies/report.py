@@ -167,6 +167,11 @@ def _making(study: Study, summaries: Sequence[Summary], *, quick: bool) -> Itera
     versions = dict.fromkeys(json.dumps(r.about["versions"]) for r in results.values())
     yield f"- versions: {'; '.join(', '.join(f'{k} {v}' for k, v in json.loads(text).items()) for text in versions)}"
     yield f"- time: {seconds / 60:.1f} minutes for {len(results)} single runs, beside other work of the machine"
+    yield from _configurations(summaries)
+
+
+def _configurations(summaries: Sequence[Summary]) -> Iterator[str]:
+    """That of the first case in full, of the others what differs from it."""
     first = _config(summaries[0])
     yield f"- configuration of the first case: `{json.dumps(first, ensure_ascii=False)}`"
     for s in summaries[1:]:

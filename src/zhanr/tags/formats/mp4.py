@@ -119,6 +119,11 @@ def _exchange(moov: Atom, ilst: Atom | None, genres: tuple[str, ...]) -> tuple[l
         start, stop = (old[0].start, old[0].stop) if old else (ilst.stop, ilst.stop)
         edits = [Edit(start, stop, _item(genres)), *(Edit(a.start, a.stop, b"") for a in old[1:])]
         return edits, [ilst, meta, udta, moov]
+    return _insertion(moov, genres)
+
+
+def _insertion(moov: Atom, genres: tuple[str, ...]) -> tuple[list[Edit], list[Atom]]:
+    """The same where there is no list of metadata yet: it is added, with whatever must be around it."""
     made = _atom(b"ilst", _item(genres))
     udta = next(moov.all(b"udta"), None)
     meta_old = next(udta.all(b"meta"), None) if udta else None

@@ -18,26 +18,45 @@ _Chunk = tuple[bytes, int, int]  # name, start of its header, end of its content
 
 def riff_tags(file: BinaryIO, size: int) -> Tags:
     """The tags of a WAV or AIFF file."""
-    big = read_at(file, 0, 4) == b"FORM"
-    order = ">" if big else "<"
-    end = min(size, 8 + struct.unpack(order + "I", read_at(file, 4, 4))[0])
-    chunks = _chunks(file, 12, end, order)
-    place = next((c for c in chunks if c[0].upper() == b"ID3 "), None)
-    data = read_at(file, place[1] + 8, place[2] - place[1] - 8) if place else b""
-    tag = Id3.parse(data[: id3_length(data)]) if id3_length(data) else None
-    info = None if big else next((c for c in chunks if _is_info(file, c)), None)
-    texts = _texts(file, info) if info else []
+    riff = _Riff(file, size)
+    genres = riff.tag.genres if riff.tag and riff.tag.genres else riff.listed()
+    return Tags(f"ID3v2.{riff.tag.version if riff.tag else 4}", genres, riff.edits, riff.others())
 
-    def edits(genres: tuple[str, ...]) -> list[Edit]:
-        new = _even(tag.with_genres(genres) if tag else new_tag(genres))
-        parts = [] if big or texts is None else [_put(info, chunks, end, _info(texts, genres))]
-        parts.append(_put(place, chunks, end, _chunk(b"ID3 " if big else b"id3 ", new, order)))
-        return [*_merged(parts), _total(parts, end, order)]
 
-    listed = tuple(filter(None, (_text(data) for name, data in texts or () if name == b"IGNR")))
-    kept = [c for c in chunks if c != place and (c != info or texts is None)]
-    others = (*(tag.others() if tag else ()), *(t for t in texts or () if t[0] != b"IGNR"), *_contents(file, kept))
-    return Tags(f"ID3v2.{tag.version if tag else 4}", tag.genres if tag and tag.genres else listed, edits, others)
+class _Riff:
+    """The chunks of a file: its ID3 tag, its list of texts, and all else."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._big = read_at(file, 0, 4) == b"FORM"  # AIFF: big-endian
+        self._order = ">" if self._big else "<"
+        self._end = min(size, 8 + struct.unpack(self._order + "I", read_at(file, 4, 4))[0])
+        self._chunks = _chunks(file, 12, self._end, self._order)
+        self._place = next((c for c in self._chunks if c[0].upper() == b"ID3 "), None)
+        self._info = None if self._big else next((c for c in self._chunks if _is_info(file, c)), None)
+        self._texts = _texts(file, self._info) if self._info else []
+        data = read_at(file, self._place[1] + 8, self._place[2] - self._place[1] - 8) if self._place else b""
+        self.tag = Id3.parse(data[: id3_length(data)]) if id3_length(data) else None
+
+    def edits(self, genres: tuple[str, ...]) -> list[Edit]:
+        """The changes that write the genres into the tag and, in a WAV file, into the list of texts."""
+        name, new = b"ID3 " if self._big else b"id3 ", self.tag.with_genres(genres) if self.tag else new_tag(genres)
+        parts = []
+        if not self._big and self._texts is not None:
+            parts.append(_put(self._info, self._chunks, self._end, _info(self._texts, genres)))
+        parts.append(_put(self._place, self._chunks, self._end, _chunk(name, _even(new), self._order)))
+        return [*_merged(parts), _total(parts, self._end, self._order)]
+
+    def listed(self) -> tuple[str, ...]:
+        """The genres in the list of texts."""
+        return tuple(filter(None, (_text(data) for name, data in self._texts or () if name == b"IGNR")))
+
+    def others(self) -> tuple[object, ...]:
+        """Everything but the genre."""
+        read = {self._place, None if self._texts is None else self._info}
+        chunks = _contents(self._file, [chunk for chunk in self._chunks if chunk not in read])
+        texts = (text for text in self._texts or () if text[0] != b"IGNR")
+        return (*(self.tag.others() if self.tag else ()), *texts, *chunks)
 
 
 def _chunks(file: BinaryIO, at: int, end: int, order: str) -> list[_Chunk]:
