@@ -18,7 +18,7 @@ LAYERS = [
     {"settings"},
     {"audio", "features", "windows", "aggregate", "library"},
     {"metrics", "bundle", "segments"},
-    {"classifier"},
+    {"classifier", "vocabulary"},
     {"explain", "learn", "tags"},
     {"scan"},
     {"lab", "app", "cli.output"},

@@ -225,7 +225,8 @@ def test_a_file_outside_the_library_is_heard_first(scanned: dict[str, Path], tmp
     assert len(found) == 3
     assert scanned["other"].name not in [Path(row["path"]).name for row in found], "it is the same recording"
     other = tiny_model(tmp_path / "other.onnx", seed=1)
-    assert "another model" in zhanr("similar", outside, *options, "--model", other, code=1).stderr
+    assert "has genres of its own" in zhanr("similar", outside, *options, "--model", other, code=1).stderr
+    assert lines(zhanr("similar", outside, *options, "--n", "3")) == found, "the library knows its model"
 
 
 def test_duplicates_are_found_by_hash_and_by_fingerprint(scanned: dict[str, Path]) -> None:

@@ -91,6 +91,11 @@ class Bundle:
         self._outputs = [o.name for o in self._session.get_outputs()]
         self._check_graph()
 
+    @property
+    def reference(self) -> str:
+        """What `--model` calls it: the name of a built-in model, or the whole path of the file."""
+        return self.path.stem if self.path.parent == _MODELS else str(self.path.absolute())
+
     def with_card(self, card: Card) -> Bundle:
         """The same network under another card, say with other thresholds; the file stays as it is."""
         twin = copy.copy(self)
@@ -153,10 +158,15 @@ def builtin_models() -> tuple[str, ...]:
     return tuple(sorted((p.stem for p in _MODELS.glob("*.onnx")), key=lambda name: (name != DEFAULT_MODEL, name)))
 
 
+def builtin_path(name: str) -> Path:
+    """The file of a built-in model."""
+    return _MODELS / f"{name}.onnx"
+
+
 def load_bundle(model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> Bundle:
     """Open a model: the default one, a built-in one by its name, or a file. Raises `ModelFileError`."""
     name = DEFAULT_MODEL if model is None else os.fspath(model)
-    path = _MODELS / f"{name}.onnx" if name in builtin_models() else Path(name)
+    path = builtin_path(name) if name in builtin_models() else Path(name)
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

@@ -70,7 +70,11 @@ def _show_statistics(numbers: dict[str, Any]) -> None:
         if numbers[what]:
             console.print(f"{numbers[what]:,} {what}")
     if len(numbers["models"]) > 1:
-        console.print(f"classified with {len(numbers['models'])} different models; `zhanr scan --again` makes it one")
+        console.print(
+            f"classified with {len(numbers['models'])} different models; `zhanr scan --again FOLDER` makes it one"
+        )
+    if numbers["model"]:
+        console.print(f"model: {numbers['model']}", markup=False, soft_wrap=True)
     console.print(f"library: {numbers['library']}", markup=False, soft_wrap=True)
 
 

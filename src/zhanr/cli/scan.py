@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from zhanr import settings
 from zhanr.cli import cluster, output
 
 if TYPE_CHECKING:
@@ -35,7 +36,13 @@ def scan(
     again: Annotated[
         bool, typer.Option("--again", help="Also what another model has classified, and what failed before.")
     ] = False,
-    model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A built-in model's name, or a .onnx file.", show_default="the one of the library"),
+    ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="Let this model do the new songs, beside those of the library's own model.")
+    ] = False,
     seconds: Annotated[
         float, typer.Option("--time-limit", min=1, help="Seconds that a file may take; large files get more.")
     ] = 60,
@@ -54,19 +61,30 @@ def scan(
     in the folder of -o, for `zhanr library import`.
     """
     if engine is cluster.Engine.ray or target or address:
-        if engine is not cluster.Engine.ray or library or limit or again:
-            raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit and --again don't")
-        cluster.scan(folders, target, address, model=model, jobs=jobs, limits=(seconds, memory), as_json=as_json)
+        if engine is not cluster.Engine.ray or library or limit or again or mix:
+            raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit, --again, --mix don't")
+        cluster.scan(
+            folders,
+            target,
+            address,
+            model=model or settings.text("model"),
+            jobs=jobs,
+            limits=(seconds, memory),
+            as_json=as_json,
+        )
         return
     from zhanr.library import Library
     from zhanr.scan.analyse import analyser
     from zhanr.scan.scan import Scan
     from zhanr.scan.worker import Limits
+    from zhanr.vocabulary import model_for, note
 
-    start, sha256 = analyser(model)
     limits = Limits(seconds=seconds, memory=int(memory * 2**30))
     stopped = False
     with Library.open(library) as opened, _progress() as tell:
+        bundle = model_for(opened, model, again=again, mix=mix)
+        start, sha256 = analyser(bundle)
+        note(opened, bundle, mix=mix)
         work = Scan(
             opened,
             start,
@@ -82,18 +100,18 @@ def scan(
         except KeyboardInterrupt:
             stopped = True
         path = opened.path
-    _report(work.summary, path, stopped=stopped, limited=limit is not None, as_json=as_json)
+    _report(work.summary, path, bundle.reference, stopped=stopped, limited=limit is not None, as_json=as_json)
     if stopped:
         raise typer.Exit(130)
     if work.summary.problems:
         raise typer.Exit(1)
 
 
-def _report(summary: Summary, library: Path, *, stopped: bool, limited: bool, as_json: bool) -> None:
+def _report(summary: Summary, library: Path, model: str, *, stopped: bool, limited: bool, as_json: bool) -> None:
     for path, reason in summary.problems:
         output.fail(f"{path}: {reason}")
     if as_json:
-        output.json_line(summary.to_dict() | {"stopped": stopped, "library": str(library)})
+        output.json_line(summary.to_dict() | {"stopped": stopped, "library": str(library), "model": model})
         return
     done = [
         (summary.classified, "classified"),
@@ -107,12 +125,12 @@ def _report(summary: Summary, library: Path, *, stopped: bool, limited: bool, as
     ]
     parts = ", ".join(f"{n:,} {what}" for n, what in done if n)
     typer.echo(f"{summary.found:,} songs found" + (f": {parts}" if parts else ""))
-    for line in _remarks(summary, stopped=stopped, limited=limited):
+    for line in _remarks(summary, model, stopped=stopped, limited=limited):
         typer.echo(line)
-    typer.echo(f"library: {library}")
+    typer.echo(f"library: {library}, model: {model}")
 
 
-def _remarks(summary: Summary, *, stopped: bool, limited: bool) -> Iterator[str]:
+def _remarks(summary: Summary, model: str, *, stopped: bool, limited: bool) -> Iterator[str]:
     if stopped or (limited and summary.left):
         yield "the next `zhanr scan` goes on here"
     if summary.missing:
@@ -122,7 +140,10 @@ def _remarks(summary: Summary, *, stopped: bool, limited: bool) -> Iterator[str]
     if summary.failed:
         yield "`zhanr library failures` shows what failed, and why"
     if summary.other_model:
-        yield f"{summary.other_model:,} songs were classified with another model; `zhanr scan --again` does them anew"
+        yield (
+            f"{summary.other_model:,} songs were classified with another model; "
+            f"`zhanr scan --again FOLDER` does them anew with {model}"
+        )
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import typer
 from zhanr.cli import output
 from zhanr.cli.library import Json, open_library
 from zhanr.cli.scan import LibraryOption
-from zhanr.errors import ConfigError
 
 if TYPE_CHECKING:
     from zhanr.library import Library, Song
@@ -34,7 +33,8 @@ def similar(
         Path | None, typer.Option(help="Also write an M3U8 playlist that starts with the song itself.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="The model to hear a file with that is not in the library: as for the scan.")
+        str | None,
+        typer.Option(help="The model for a file that is not in the library.", show_default="the one of the library"),
     ] = None,
     library: LibraryOption = None,
     as_json: Json = False,
@@ -60,16 +60,11 @@ def _seed(library: Library, path: Path, model: str | None) -> Song:
         return known
     from zhanr.classifier import Classifier
     from zhanr.scan.analyse import song_of
+    from zhanr.vocabulary import model_for
 
-    classifier = Classifier.load(model)
-    ours, theirs = classifier.bundle.sha256, library.main_model()
-    if theirs not in (None, ours):
-        raise ConfigError(
-            f"the songs of the library were classified with another model ({theirs[:8]}...) than the one that would "
-            f"hear {path} ({ours[:8]}...); name theirs with --model, or run `zhanr scan --again`"
-        )
+    classifier = Classifier(model_for(library, model))
     path = path.absolute()
-    return song_of(path, classifier.predict(path), ours)
+    return song_of(path, classifier.predict(path), classifier.bundle.sha256)
 
 
 def _show(hit: Hit, *, as_json: bool) -> None:

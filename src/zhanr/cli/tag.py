@@ -86,6 +86,7 @@ def make_plan(
     from zhanr.scan.walk import find_audio
     from zhanr.tags.candidates import from_files, from_library
     from zhanr.tags.plan import plan, write_plan
+    from zhanr.vocabulary import model_for_files
 
     if target.exists() and not force:
         raise PlanError(target, "there is a plan already, which may have been edited; --force replaces it")
@@ -93,7 +94,9 @@ def make_plan(
     if library is not None or where is not None or not paths:
         songs = from_library(library, rules, where=where, paths=paths or [])
     else:
-        songs = from_files(list(find_audio(paths)), rules, model=model, jobs=jobs or output.default_jobs())
+        songs = from_files(
+            list(find_audio(paths)), rules, model=model_for_files(model), jobs=jobs or output.default_jobs()
+        )
     rows: list[Row] = []
     left: Counter[str] = Counter()
     failed = 0

@@ -13,7 +13,7 @@ import numpy as np
 
 import zhanr
 from zhanr import metrics
-from zhanr.bundle import Bundle, Card, load_bundle, write_bundle
+from zhanr.bundle import Bundle, Card, write_bundle
 from zhanr.errors import ModelFileError
 from zhanr.files import replacing
 from zhanr.learn.comparison import PROTOCOL, Comparison, compare
@@ -21,6 +21,7 @@ from zhanr.learn.examples import Examples, collect
 from zhanr.learn.graph import with_head
 from zhanr.learn.linear import CrossValidation, cross_validate, fit
 from zhanr.library import Library
+from zhanr.vocabulary import model_for
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def train(
         Write the model even if it is not better.
 
     """
-    parent = load_bundle(model)
+    parent = model_for(library, None if model is None else os.fspath(model))
     examples = collect(library, parent, trust_tags=trust_tags, query=query)
     found = cross_validate(examples.x, examples.y, examples.groups, len(examples.genres))
     comparison = compare(examples, found)

@@ -66,7 +66,12 @@ def _styles(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE song ADD COLUMN albumartist TEXT")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first_tables, _styles)
+def _memory(connection: sqlite3.Connection) -> None:
+    """Version 3. What `memory` keeps."""
+    connection.execute("CREATE TABLE memory (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first_tables, _styles, _memory)
 """The function at place i takes a file of version i to version i + 1. Only ever append."""
 
 

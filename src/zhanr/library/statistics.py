@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zhanr.library import memory
 from zhanr.library.columns import ANSWER
 from zhanr.library.query import FLAGS
 from zhanr.library.store import Library, as_library_errors
@@ -35,5 +36,6 @@ def statistics(library: Library) -> dict[str, Any]:
         **dict(zip(sums, row, strict=True)),
         "missing": library.count("missing"),
         "genres": library.genres(),
+        "model": None if (model := memory.model_of(library)) is None else model.reference or model.sha256,
         "models": dict(models),
     }

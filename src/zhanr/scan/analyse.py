@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from zhanr.audio.payload import payload_sha256
-from zhanr.bundle import load_bundle
+from zhanr.bundle import Bundle, load_bundle
 from zhanr.classifier import Classifier
 from zhanr.errors import AudioError
 from zhanr.files import read_failure
@@ -59,9 +59,9 @@ class Analyser:
             return replace(song, error=error.reason, mtime_ns=AGAIN if disk else song.mtime_ns)
 
 
-def analyser(model: str | os.PathLike[str] | None = None) -> tuple[partial[Analyser], str]:
+def analyser(model: str | os.PathLike[str] | Bundle | None = None) -> tuple[partial[Analyser], str]:
     """What starts an `Analyser` in another process, and the model's sha256. Raises `ModelFileError`."""
-    bundle = load_bundle(model)
+    bundle = model if isinstance(model, Bundle) else load_bundle(model)
     return partial(Analyser, bundle.path.absolute(), bundle.sha256), bundle.sha256
 
 
