@@ -22,10 +22,10 @@ from audio_files import FORMATS, encode, music
 from bad_decoders import BadDecoder, dead_from_the_start, no_model
 from test_library import lines, zhanr
 from tiny import tiny_model
-from zhanr.cli.scan import Pace
 from zhanr.errors import ModelFileError, ZhanrError
 from zhanr.library import Library, Song
 from zhanr.scan.analyse import analyser
+from zhanr.scan.pace import Pace
 from zhanr.scan.scan import Scan, Summary
 from zhanr.scan.walk import walk
 from zhanr.scan.worker import Limits, Lost, Pool, Task

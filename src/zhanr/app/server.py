@@ -18,7 +18,7 @@ from urllib.parse import quote
 import uvicorn
 from fastapi import FastAPI
 
-from zhanr.app import library_api, map_api, media, pages, review_api, songs, tags_api
+from zhanr.app import library_api, map_api, media, pages, review_api, scan_api, songs, tags_api
 from zhanr.app.api import PREFIX, UPLOAD_PATHS, create_api
 from zhanr.app.handlers import HeadAsGet, install_handlers
 from zhanr.app.media import UPLOADS
@@ -26,6 +26,7 @@ from zhanr.app.security import Guard
 from zhanr.app.settings import Settings
 from zhanr.app.state import State
 from zhanr.errors import ConfigError
+from zhanr.library import default_path
 
 __all__ = ["State", "create_app", "serve"]
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> tuple[FastAPI, State]:
     install_handlers(app, state.metrics, pages.error_page(state))
     app.add_middleware(HeadAsGet)
     app.add_middleware(Guard, settings=settings, upload_paths=UPLOAD_PATHS | {UPLOADS}, refused=state.metrics.failed)
-    for part in (pages, media, songs, library_api, review_api, tags_api, map_api):
+    for part in (pages, media, songs, scan_api, library_api, review_api, tags_api, map_api):
         app.include_router(part.router(state))
     pages.add_assets(app)
     app.mount(PREFIX, create_api(state))
@@ -152,8 +153,15 @@ def _serve_window(app: FastAPI, state: State, listening: socket.socket, url: str
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     started.wait(timeout=60)
-    webview.create_window("zhanr", url, width=1200, height=850)
-    webview.start()
+    window = webview.create_window("zhanr", url, width=1200, height=850)
+
+    def choose_folder() -> str | None:
+        chosen = window.create_file_dialog(webview.FOLDER_DIALOG)
+        return str(chosen[0]) if chosen else None
+
+    state.folder_dialog = choose_folder
+    # not private: songs and the choice between light and dark stay from one time to the next
+    webview.start(private_mode=False, storage_path=str(default_path().with_name("window")))
     server.should_exit = True
     state.engine.stop()
     thread.join(timeout=2 * SHUTDOWN_SECONDS)

@@ -37,6 +37,7 @@ class State:
         self.metrics = Metrics(self.engine)
         self.folder = TemporaryFolder()
         self.uploads = UploadStore(settings)
+        self.folder_dialog: Callable[[], str | None] | None = None  # where there is a window of its own
         self._similar = _Similar(self)
         self._resources = ExitStack()
 

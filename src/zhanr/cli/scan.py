@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from zhanr import settings
 from zhanr.cli import cluster, output
+from zhanr.scan.pace import Pace
 
 if TYPE_CHECKING:
     from zhanr.scan.scan import Summary
 
 LINE_SECONDS = 10.0
-WINDOW_SECONDS = 60.0
 
 LibraryOption = Annotated[
     Path | None, typer.Option("--library", help="The library file (default: the one in your data folder).")
@@ -172,37 +171,3 @@ def _line_now_and_then(pace: Pace) -> Callable[[str, int, int | None], None]:
             output.errors.print(f"{what}: {text}", markup=False)
 
     return tell
-
-
-class Pace:
-    """How quickly it goes, over the last minute, and how long it will take at that."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._total: int | None = None
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def tell(self, done: int, total: int | None) -> str:
-        """Take note that so many of so many are done, and say it."""
-        now = self._clock()
-        if total != self._total or not self._seen:
-            self._total = total
-            self._seen.clear()
-            self._seen.append((now, 0 if total else done))
-        self._seen.append((now, done))
-        while len(self._seen) > 2 and now - self._seen[1][0] > WINDOW_SECONDS:
-            self._seen.popleft()
-        if total is None:
-            return f"{done:,} songs"
-        begin, before = self._seen[0]
-        rate = (done - before) / (now - begin) if now > begin else 0.0
-        left = f", {_span((total - done) / rate)} left" if rate else ""
-        return f"{done:,} of {total:,} songs, {rate:.1f} a second{left}"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -72,4 +72,4 @@ dropping(document.getElementById("drop"), async (files) => {
 });
 
 const first = links.get(here);
-if (first) await load(first);
+if (first) load(first); // not awaited: pages import this module

@@ -35,6 +35,7 @@ class LibraryPage extends HTMLElement {
       rowClass: (row) => (row.gone ? "l-gone" : row.error && !row.genre ? "l-failed" : ""),
     });
     this.append(
+      document.createElement("zhanr-scan"),
       this.#form(),
       this.#chart(),
       (this.status = liveLine("l-status")),

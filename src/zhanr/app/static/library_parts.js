@@ -1,7 +1,8 @@
 // What the pages of the library share.
 
-import { get } from "./api.js";
+import { get, reason } from "./api.js";
 import { el, icon, PLAY } from "./dom.js";
+import "./scan_panel.js";
 import { settings } from "./settings.js";
 
 /** A line that screen readers read out when it changes, and that can be seen if it has a class. */
@@ -32,19 +33,23 @@ export const heading = (text) => el("h1", { class: "l-title" }, text);
 
 /** Whether anything has been scanned. Where nothing was, the page says how to. */
 export async function scanned(page) {
-  const { scanned: any } = await get("/library/version");
-  if (!any) page.append(empty("Nothing has been scanned yet"));
-  return any;
+  try {
+    const { scanned: any } = await get("/library/version");
+    if (!any) page.append(empty("Nothing has been scanned yet"));
+    return any;
+  } catch (error) {
+    page.append(el("p", { class: "l-error", role: "alert" }, reason(error)));
+    return false;
+  }
 }
 
-/** Say how to scan. */
+/** Offer to scan, where there is nothing yet. */
 export function empty(title = "The library is empty") {
   return el(
     "section",
     { class: "z-card l-empty" },
     el("h2", {}, title),
-    el("p", {}, "Let zhanr listen to your music once. In a terminal:"),
-    el("pre", {}, settings.scan),
-    el("p", {}, "Then come back and reload this page."),
+    el("p", {}, "Choose the folder of your music: zhanr listens to every song in it once, and changes no file."),
+    document.createElement("zhanr-scan"),
   );
 }
