@@ -92,25 +92,30 @@ class ReviewPage extends HTMLElement {
 
   async #start() {
     Object.assign(this, { place: 0, songs: new Map(), view: "", done: [], total: 0, doubtful: 0 });
+    const { songs } = this;
     await this.#show(0);
-    if (this.error.textContent) return;
+    if (this.error.textContent || songs !== this.songs) return;
     const doubtful = many(this.doubtful, "song needs", "songs need");
     const others = many(this.total - this.doubtful, "other");
     this.#say(this.total ? `${doubtful} your ear; ${others} after ${this.doubtful === 1 ? "it" : "them"}.` : "");
   }
 
+  /** Fetch the songs around a place; false where another filter was asked for meanwhile. */
   async #fetch(place) {
+    const { songs } = this;
     const start = place - (place % AHEAD);
     const found = await get("/review/songs", { q: this.input.value.trim(), view: this.view, start, count: AHEAD });
+    if (songs !== this.songs) return false;
     Object.assign(this, { view: found.view, total: found.total, doubtful: found.doubtful });
     for (const [i, row] of found.rows.entries()) this.songs.set(start + i, row);
+    return true;
   }
 
   /** Go to a place of the queue, past songs that are gone. */
   async #show(place) {
     this.error.textContent = "";
     try {
-      if (!this.songs.has(place) && (place < this.total || !this.view)) await this.#fetch(place);
+      if (!this.songs.has(place) && (place < this.total || !this.view) && !(await this.#fetch(place))) return;
     } catch (error) {
       this.error.textContent = reason(error);
       return;
