@@ -120,9 +120,9 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
         yield f"| {row.name} | {' | '.join(cells)} | {statistics.fmean(row.values('n')):.0f} | {len(row.runs)} |"
 
 
-def looks(results: Path = RESULTS) -> str:
+def appearance(results: Path = RESULTS) -> str:
     """Where the named genre of each statement stands among all."""
-    path = results / "looks.csv"
+    path = results / "appearance.csv"
     if not path.exists():
         return f"\n{NOTHING}\n"
     with path.open(newline="", encoding="utf-8") as file:
@@ -148,8 +148,8 @@ def filled(page: str, results: Path = RESULTS) -> str:
 
     def fill(match: re.Match[str]) -> str:
         first, *rest = match[1].split("; ")
-        if first == "looks":
-            text = looks(results)
+        if first == "appearance":
+            text = appearance(results)
         elif first == "table":
             text = table(rest[0], rest[1] if len(rest) > 1 else "", results)
         else:

@@ -12,9 +12,9 @@ import pytest
 from zhanr.library import Library, Song, schema
 from zhanr.library.columns import COLUMNS, CSV, LISTS, NUMBERS, ORDERS, PREDICTED, TEXTS
 from zhanr.library.export import export
-from zhanr.library.paging import view
 from zhanr.library.parquet import read_songs
 from zhanr.library.query import FLAGS
+from zhanr.library.views import view
 from zhanr.prediction import Prediction, Style
 
 PUNK = (Style("punk", 0.8), Style("garage rock", 0.31))

@@ -28,7 +28,7 @@ from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.report import summarise
 from zhanr.lab.studies.runner import key_of, run_study
 from zhanr.lab.studies.training import Training
-from zhanr.lab.training.classical import CLASSIFIERS, answers, fit, targets
+from zhanr.lab.training.classical import CLASSIFIERS, fit, predict_unseen, targets
 
 SR = handmade.SAMPLE_RATE
 Sound = NDArray[np.float32]
@@ -220,8 +220,8 @@ def test_every_classifier_learns(name: str) -> None:
 @pytest.mark.parametrize("name", ["knn", "logistic"])
 def test_what_knows_artists_only_fails_where_artists_are_apart(name: str) -> None:
     table = invented(size=26)
-    assert answers(name, table, "random").right.mean() > 0.8
-    assert answers(name, table, "artists").right.mean() < 0.7
+    assert predict_unseen(name, table, "random").right.mean() > 0.8
+    assert predict_unseen(name, table, "artists").right.mean() < 0.7
     # the settings are chosen in the same way: unseen songs are of unseen artists
     assert (fit(name, table).out_of_fold.argmax(axis=1) == targets(table, table.genres)).mean() < 0.7
 
@@ -231,7 +231,7 @@ def test_classifiers_refuse_what_they_do_not_know() -> None:
     with pytest.raises(ConfigError, match="tarot"):
         fit("tarot", table)
     with pytest.raises(ConfigError, match="by star sign"):
-        answers("knn", table, "by star sign")
+        predict_unseen("knn", table, "by star sign")
     with pytest.raises(DatasetError, match="polka"):
         targets(replace(table, labels=("polka",) * len(table)), table.genres)
 

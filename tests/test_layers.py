@@ -104,6 +104,8 @@ def test_a_module_imports_only_from_below(name: str) -> None:
         other = house(".".join(parts[1:]))
         if other in (home, None):
             continue
+        assert home is not None
+        assert other is not None
         assert LAYER[other] < LAYER[home], f"{name} imports {target}, which is not below it"
 
 

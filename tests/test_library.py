@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhanr.errors import ConfigError, FileError, LibraryError
-from zhanr.library import Library, Song, default_path, export, parquet, presence, query, schema
+from zhanr.library import Library, Song, default_path, export, locations, parquet, query, schema
 from zhanr.library.agreement import Names, Verdict
 from zhanr.tags.labels import read_labels
 
@@ -349,23 +349,23 @@ def test_where_it_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_missing_songs_are_kept_and_hidden(library: Library) -> None:
-    assert presence.mark_missing(library, ["/music/c.ogg", "/music/e.mp3", "/music/d.wav"]) == 2
+    assert locations.mark_missing(library, ["/music/c.ogg", "/music/e.mp3", "/music/d.wav"]) == 2
     assert library.song("/music/e.mp3") is None  # a failure is not worth keeping
     assert names(library, "missing") == ["c.ogg", "d.wav"]
     assert library.count() == 3
     assert library.embeddings("m2")[0].size == 0
-    presence.mark_present(library, ["/music/c.ogg"])
-    assert presence.forget_missing(library) == 1
+    locations.mark_present(library, ["/music/c.ogg"])
+    assert locations.forget_missing(library) == 1
     assert library.count() == 4
     assert library.db.execute("SELECT count(*) FROM embedding").fetchone() == (4,)
 
 
 def test_folders_below(library: Library) -> None:
     library.add(song("/music-not/x.mp3"), song("/music/live2/x.mp3"))
-    below = set(presence.folders_below(library, "/music"))
+    below = set(locations.folders_below(library, "/music"))
     assert below == {"/music", "/music/Live in Paris", "/music/live", "/music/live2", "/music/Метал"}
-    assert set(presence.folders_below(library, "/music/live")) == {"/music/live"}
-    assert len(set(presence.folders_below(library, "/"))) == 6
+    assert set(locations.folders_below(library, "/music/live")) == {"/music/live"}
+    assert len(set(locations.folders_below(library, "/"))) == 6
 
 
 # -- exports

@@ -17,7 +17,7 @@ from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.study import Case, Scores
 from zhanr.lab.training import checkpoint
 from zhanr.lab.training.config import OptimizerConfig
-from zhanr.lab.training.landscapes import LANDSCAPES, Journey, journey, walk
+from zhanr.lab.training.landscapes import LANDSCAPES, Journey, descend, journey
 from zhanr.lab.training.optim import OPTIMISERS, make_optimizer
 
 ISSUE = {"rmsprop_paper", "rmsprop", "sgd", "momentum", "nesterov", "adagrad", "adadelta", "adam", "adamw"}
@@ -114,7 +114,9 @@ def test_all_optimisers_of_the_paper_are_there() -> None:
 
 
 def test_nesterov_momentum_and_plain_descent_differ() -> None:
-    ends = {name: walk(LANDSCAPES["valley"], name, lr=0.05, steps=20)[-1] for name in ("sgd", "momentum", "nesterov")}
+    ends = {
+        name: descend(LANDSCAPES["valley"], name, lr=0.05, steps=20)[-1] for name in ("sgd", "momentum", "nesterov")
+    }
     assert len({tuple(end.round(6)) for end in ends.values()}) == 3
 
 

@@ -26,7 +26,7 @@ s,net,2 M,,0,0.8,100,
 @pytest.fixture(scope="module")
 def paper() -> ModuleType:
     """The script research/paper.py."""
-    spec = importlib.util.spec_from_file_location("docs_paper", DOCS / "paper.py")
+    spec = importlib.util.spec_from_file_location("docs_paper", DOCS.parent / "research" / "paper.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

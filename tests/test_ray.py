@@ -20,7 +20,7 @@ from zhanr.library import Library, Song
 from zhanr.library.parquet import import_songs, read_songs
 from zhanr.scan import ray as cluster
 from zhanr.scan.analyse import analyser
-from zhanr.scan.ray import Classify, File, Summary, count, find, make_parts
+from zhanr.scan.ray import Classify, ClusterSummary, File, count, find, make_parts
 from zhanr.scan.worker import Limits
 
 pytest.importorskip("fsspec", reason="this needs the extra cluster (fsspec)")
@@ -77,7 +77,7 @@ def model(tmp_path: Path) -> Path:
     return tiny_model(tmp_path / "tiny.onnx")
 
 
-def scan_here(monkeypatch: pytest.MonkeyPatch, *arguments: Any, **options: Any) -> tuple[Summary, list[str]]:
+def scan_here(monkeypatch: pytest.MonkeyPatch, *arguments: Any, **options: Any) -> tuple[ClusterSummary, list[str]]:
     """A scan whose parts are done in this process, one after the other; and the names of those that were done."""
     done: list[str] = []
 

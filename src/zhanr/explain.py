@@ -139,12 +139,12 @@ def explain_song(source: Source, bundle: Bundle, genre: str, *, bounds: Bounds =
     hertz = bin_hertz(card.features)[band_edges(card.features.n_bins, N_BANDS)]
     rate = card.features.sample_rate
     with AudioReader(source, sample_rate=rate, duration=MAX_SECONDS, bounds=bounds) as reader:
-        heard = list(segments(reader, card.features, card.windows))
+        read = list(segments(reader, card.features, card.windows))
     step = card.features.frame_seconds
-    seconds = max(MOMENT_SECONDS, sum(s.picture.shape[1] for s in heard) * step / MAX_MOMENTS)
+    seconds = max(MOMENT_SECONDS, sum(s.picture.shape[1] for s in read) * step / MAX_MOMENTS)
     width = max(1, round(seconds / step))
-    parts = [explain(s.picture, bundle, genre, moment_frames=width) for s in heard]
-    edges = [_seconds(s, width, step) for s in heard]
+    parts = [explain(s.picture, bundle, genre, moment_frames=width) for s in read]
+    edges = [_seconds(s, width, step) for s in read]
     return Explanation(
         genre=genre,
         weights=np.concatenate(parts, axis=1),

@@ -34,16 +34,16 @@ def segments(reader: AudioReader, feature_config: FeatureConfig, window_config: 
     nothing but silence was left to look at.
     """
     segment_samples = window_config.segment_frames * feature_config.hop_length
-    heard_any = False
+    any_so_far = False
     for index, samples in enumerate(reader.blocks(segment_samples)):
         n_frames = max(1, len(samples) // feature_config.hop_length)  # one more would see little but padding
-        too_short = len(samples) < feature_config.n_fft or (heard_any and n_frames < window_config.frames)
+        too_short = len(samples) < feature_config.n_fft or (any_so_far and n_frames < window_config.frames)
         if too_short or np.abs(samples).max() < SILENCE_PEAK:
             continue
-        heard_any = True
+        any_so_far = True
         picture = features.quantise(features.extract(samples, feature_config)[:, :n_frames])
         yield Segment(index * segment_samples / feature_config.sample_rate, picture)
-    if not heard_any:
+    if not any_so_far:
         raise AudioError(reader.label, "it is silent but for a moment too short to tell anything")
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from zhanr.app.rows import Count, Recent, Start, Text, new_router, song_row
 from zhanr.app.state import State
 from zhanr.library import Library, default_path
-from zhanr.library.paging import View, fingerprint, songs_of, view
+from zhanr.library.views import View, songs_of, stamp, view
 
 FLAGS = {"unsure": "unsure", "failed": "error"}
 
@@ -70,4 +70,4 @@ def _picked(pick: str) -> str:
 
 def library_version(state: State) -> str:
     """A text that changes with the library, "" while there is none; to be called in a thread."""
-    return fingerprint(state.settings.library or default_path())
+    return stamp(state.settings.library or default_path())

@@ -19,7 +19,7 @@ from zhanr.app.projection import project, sample
 from zhanr.app.rows import new_router, song_row
 from zhanr.app.state import State
 from zhanr.library import Library
-from zhanr.library.paging import genres_of
+from zhanr.library.views import genres_of
 from zhanr.words import printable
 
 N_NEAREST = 12

@@ -12,8 +12,8 @@ from zhanr.app.problems import Problem
 from zhanr.app.rows import Count, Recent, Start, Text, new_router, review_row
 from zhanr.app.state import State
 from zhanr.library import Library
-from zhanr.library.paging import songs_of
 from zhanr.library.review import Queue, queue
+from zhanr.library.views import songs_of
 
 
 class Word(BaseModel):

@@ -19,7 +19,7 @@ from zhanr.app.upload_store import UploadStore
 from zhanr.bundle import Bundle, Card, load_bundle
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song, default_path
-from zhanr.library.similar import Hit, SimilarSongs
+from zhanr.library.similar import Neighbour, SimilarSongs
 
 R = TypeVar("R")
 
@@ -96,7 +96,7 @@ class State:
 
     async def similar(
         self, embedding: ArrayLike | None, *, model_sha256: str | None = None, n: int = 10, seed: Song | None = None
-    ) -> list[Hit]:
+    ) -> list[Neighbour]:
         """The songs of the library that sound most like an embedding (d,), which must be of the library's model.
 
         `seed` is left out (a song that isn't of the library needs nothing but its `content_hash`). Raises
@@ -117,7 +117,7 @@ class _Similar:
         self._library: Library | None = None
         self._index: tuple[tuple[int, str], SimilarSongs] | None = None
 
-    async def find(self, embedding: ArrayLike | None, model: str, n: int, seed: Song | None) -> list[Hit]:
+    async def find(self, embedding: ArrayLike | None, model: str, n: int, seed: Song | None) -> list[Neighbour]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._find, embedding, model, n, seed)
 
@@ -125,7 +125,7 @@ class _Similar:
         self._thread.submit(self._close)
         self._thread.shutdown()
 
-    def _find(self, embedding: ArrayLike | None, model: str, n: int, seed: Song | None) -> list[Hit]:
+    def _find(self, embedding: ArrayLike | None, model: str, n: int, seed: Song | None) -> list[Neighbour]:
         if self._library is None:
             self._library = self._state.open_library()
         key = (self._library.version, model)

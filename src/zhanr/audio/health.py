@@ -11,7 +11,7 @@ _MANY = 10  # packets; one or two failures at either end come from tags or from 
 
 
 @dataclass
-class Health:
+class DecodeHealth:
     """Counts what is decoded and what is not. `seconds` is the position in the file up to which it was read."""
 
     seconds: float = 0.0

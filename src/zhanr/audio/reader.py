@@ -12,7 +12,7 @@ import numpy as np
 
 from zhanr.audio.bounds import UNBOUNDED, Bounds
 from zhanr.audio.container import AudioInfo, Container
-from zhanr.audio.health import Health
+from zhanr.audio.health import DecodeHealth
 from zhanr.audio.signal import Mono, Resampler, mix_down
 from zhanr.audio.sources import Source, SourceFile
 from zhanr.errors import AudioError
@@ -91,7 +91,7 @@ class AudioReader:
         self.sample_rate = sample_rate
         self.warnings: list[str] = []
         self._start, self._duration = round(start * sample_rate) / sample_rate, duration  # a sample of the whole
-        self._n, self._peak, self._health = 0, 0.0, Health()
+        self._n, self._peak, self._health = 0, 0.0, DecodeHealth()
         self._begun = False
         self._bounds = bounds
         self._file = SourceFile(source)

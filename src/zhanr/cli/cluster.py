@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from zhanr.cli import output
 
-
-class Engine(StrEnum):
-    """Who does the work."""
-
-    local = "local"
-    ray = "ray"
-
-
-EngineOption = Annotated[Engine, typer.Option("--engine", help="This machine, or a Ray cluster.")]
+EngineOption = Annotated[Literal["local", "ray"], typer.Option("--engine", help="This machine, or a Ray cluster.")]
 Target = Annotated[
     str | None,
     typer.Option("-o", "--output", metavar="FOLDER", help="With ray: where the Parquet files go (or a URL)."),

@@ -261,7 +261,7 @@ def import_parquet(
 @app.command("prune")
 def prune(context: typer.Context, library: LibraryOption = None, as_json: Json = False) -> None:
     """Forget the songs that can't be found any more."""
-    from zhanr.library.presence import forget_missing
+    from zhanr.library.locations import forget_missing
 
     with open_library(context, library) as opened:
         count = forget_missing(opened)

@@ -46,7 +46,7 @@ def scan(
         float, typer.Option("--time-limit", min=1, help="Seconds that a file may take; large files get more.")
     ] = 60,
     memory: Annotated[float, typer.Option("--memory-limit", min=0.1, help="Gigabytes that a file may take.")] = 2,
-    engine: cluster.EngineOption = cluster.Engine.local,
+    engine: cluster.EngineOption = "local",
     target: cluster.Target = None,
     address: cluster.Address = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
@@ -59,8 +59,8 @@ def scan(
     With --engine ray, many machines do it: folders may be URLs (s3://bucket/music), and the answers go to Parquet files
     in the folder of -o, for `zhanr library import`.
     """
-    if engine is cluster.Engine.ray or target or address:
-        if engine is not cluster.Engine.ray or library or limit or again or mix:
+    if engine == "ray" or target or address:
+        if engine != "ray" or library or limit or again or mix:
             raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit, --again, --mix don't")
         cluster.scan(
             folders,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,21 +13,14 @@ from zhanr.cli.scan import LibraryOption
 
 if TYPE_CHECKING:
     from zhanr.library import Library, Song
-    from zhanr.library.similar import Hit
-
-
-class Metric(StrEnum):
-    """As in `zhanr.library.similar`, which is not imported before it is needed."""
-
-    cosine = "cosine"
-    euclidean = "euclidean"
+    from zhanr.library.similar import Neighbour
 
 
 def similar(
     context: typer.Context,
     path: Annotated[Path, typer.Argument(help="A song of the library, or any other music file.")],
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="How many songs to find.")] = 10,
-    metric: Annotated[Metric, typer.Option(help="How distance is measured.")] = Metric.cosine,
+    metric: Annotated[Literal["cosine", "euclidean"], typer.Option(help="How distance is measured.")] = "cosine",
     playlist: Annotated[
         Path | None, typer.Option(help="Also write an M3U8 playlist that starts with the song itself.")
     ] = None,
@@ -45,7 +37,7 @@ def similar(
 
     with open_library(context, library) as opened:
         seed = _seed(opened, path, model)
-        hits = SimilarSongs(opened, metric.value, model_sha256=seed.model_sha256).find(seed.embedding, n, seed=seed)
+        hits = SimilarSongs(opened, metric, model_sha256=seed.model_sha256).find(seed.embedding, n, seed=seed)
     for hit in hits:
         _show(hit, as_json=as_json)
     if playlist is not None:
@@ -54,7 +46,7 @@ def similar(
 
 
 def _seed(library: Library, path: Path, model: str | None) -> Song:
-    """The song to compare with, with its embedding: from the library, or heard now."""
+    """The song to compare with, with its embedding: from the library, or analysed now."""
     known = library.song(path, embedding=True)
     if known is not None and known.embedding is not None:
         return known
@@ -67,7 +59,7 @@ def _seed(library: Library, path: Path, model: str | None) -> Song:
     return song_of(path, classifier.predict(path), classifier.bundle.sha256)
 
 
-def _show(hit: Hit, *, as_json: bool) -> None:
+def _show(hit: Neighbour, *, as_json: bool) -> None:
     song = hit.song
     if as_json:
         output.json_line({"distance": round(hit.distance, 6)} | song.to_dict())

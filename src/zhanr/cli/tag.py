@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 from rich.console import Console
@@ -23,23 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 
-class Mode(Enum):
-    """What to do with a song that has a genre."""
-
-    empty = "empty"
-    replace = "replace"
-    add = "add"
-
-
-class Case(Enum):
-    """How names of genres are spelt."""
-
-    title = "title"
-    lower = "lower"
-    upper = "upper"
-    keep = "keep"
-
-
+Mode = Literal["empty", "replace", "add"]
+Case = Literal["title", "lower", "upper", "keep"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
@@ -64,7 +48,7 @@ def make_plan(
     whitelist: Annotated[
         str | None, typer.Option(help="The only genres to write: a file with one a line, or a list with commas.")
     ] = None,
-    case: Annotated[Case, typer.Option(help="How to spell the genres that the map doesn't name.")] = Case.title,
+    case: Annotated[Case, typer.Option(help="How to spell the genres that the map doesn't name.")] = "title",
     also: Annotated[
         float | None, typer.Option(help="Write further genres too, from this probability on, as separate values.")
     ] = None,
@@ -132,12 +116,12 @@ def _policy(
     common, single = read_thresholds(threshold or [])
     table, allowed = names or settings.text("map"), whitelist or settings.text("whitelist")
     return Policy(
-        mode=(mode or Mode(settings.text("policy"))).value,
+        mode=mode or cast(Mode, settings.text("policy")),  # which refuses what is none
         threshold=Policy.threshold if common is None else common,
         thresholds=single,
         names=read_names(Path(table)) if table else NAMES,
         whitelist=read_whitelist(allowed) if allowed else None,
-        case=case.value,
+        case=case,
         also=also,
         no_genre=frozenset(map(genre_key, no_genre or [])),
     )

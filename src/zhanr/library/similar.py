@@ -88,7 +88,7 @@ class Index:
 
 
 @dataclass(frozen=True, eq=False)
-class Hit:
+class Neighbour:
     """A song that sounds like another one; `distance` is in the index's metric, 0 for the same embedding."""
 
     song: Song
@@ -96,7 +96,7 @@ class Hit:
 
 
 class SimilarSongs:
-    """All songs of a library that one model heard, ready to be searched. Raises `ConfigError` if there are none."""
+    """The songs of a library that one model classified, to be searched. Raises `ConfigError` if there are none."""
 
     def __init__(self, library: Library, metric: Metric = "cosine", *, model_sha256: str | None = None) -> None:
         self.library = library
@@ -111,7 +111,7 @@ class SimilarSongs:
         """How many songs can be found."""
         return len(self._ids)
 
-    def find(self, embedding: ArrayLike | None, n: int = 10, *, seed: Song | None = None) -> list[Hit]:
+    def find(self, embedding: ArrayLike | None, n: int = 10, *, seed: Song | None = None) -> list[Neighbour]:
         """The n songs nearest to an embedding (d,), the nearest first.
 
         The `seed` itself is left out, and so is every copy of a recording that is already there: a list of similar
@@ -119,7 +119,7 @@ class SimilarSongs:
         """
         if embedding is None:
             raise ConfigError("this song has no embedding, because it could not be read; scan it again")
-        hits: list[Hit] = []
+        hits: list[Neighbour] = []
         seen = {seed.content_hash or f"id {seed.id}"} if seed else set()
         asked, done = 2 * n + 8, 0
         while True:
@@ -130,7 +130,7 @@ class SimilarSongs:
                     continue
                 if (key := song.content_hash or f"id {song.id}") not in seen:
                     seen.add(key)
-                    hits.append(Hit(song, float(distance)))
+                    hits.append(Neighbour(song, float(distance)))
                 if len(hits) == n:
                     return hits
             if len(rows) < asked:

@@ -177,7 +177,7 @@ class Library:
         return None if row is None else _to_song(row)
 
     def embeddings(self, model_sha256: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Ids (n,) and embeddings (n, d) of all songs that one model heard; by default the one that heard most.
+        """Ids (n,) and embeddings (n, d) of all songs that one model classified; by default that of most of them.
 
         Embeddings of different models can't be compared, so they are never mixed. Missing songs are left out.
         """

@@ -57,7 +57,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Summary:
+class ClusterSummary:
     """`songs` rows lie in `parts` files, `failed` of them without an answer; `known_parts` were there before."""
 
     songs: int
@@ -82,7 +82,7 @@ def scan(
     part: int = PART,
     limits: Limits | None = None,
     progress: Progress | None = None,
-) -> Summary:
+) -> ClusterSummary:
     """Classify all music below some roots on a Ray cluster, and write Parquet files that `zhanr library import` reads.
 
     Parameters
@@ -114,7 +114,7 @@ def scan(
     for name in stale:  # their songs are in other parts now, or gone
         filesystem.rm_file(f"{folder}/{name}")
     songs, failed = count(output, [p.name for p in parts])
-    return Summary(songs, failed, len(parts), len(parts) - len(todo), len(stale), time.monotonic() - begin)
+    return ClusterSummary(songs, failed, len(parts), len(parts) - len(todo), len(stale), time.monotonic() - begin)
 
 
 def _run(todo: list[Part], work: Classify, address: str | None, workers: int | None, progress: Progress) -> None:

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
-from zhanr.library import Library, Song, presence
+from zhanr.library import Library, Song, locations
 from zhanr.library.columns import PREDICTED
 from zhanr.scan.analyse import AGAIN
 from zhanr.scan.walk import Listing, walk
@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int | None], None]
 class Summary:
     """What a scan found and did. The songs of `found` are in exactly one of the groups below it.
 
-    `classified` songs were listened to (`new`, `changed` and `again` say why); `retagged`, `moved` and `copies` were
+    `classified` songs were decoded (`new`, `changed` and `again` say why); `retagged`, `moved` and `copies` were
     known by their sound, `gone` before they could be read. `left` is what `limit` or an interruption left for the next
     scan. `other_model` counts unchanged songs that another model classified. `problems` are folders and files that
     could not be looked at.
@@ -69,7 +69,7 @@ class Scan:
     again
         Also classify what another model classified, and try failures again.
     limit
-        Listen to no more than so many files.
+        Classify no more than so many files.
     """
 
     def __init__(
@@ -97,19 +97,19 @@ class Scan:
         self._begin, begin = time.time(), time.monotonic()
         with tempfile.TemporaryFile("w+", encoding="ascii") as work:  # flat memory, however much there is to do
             try:
-                self._look([os.path.abspath(root) for root in roots], work)  # noqa: PTH100
-                self._listen(work)
+                self._compare([os.path.abspath(root) for root in roots], work)  # noqa: PTH100
+                self._analyse(work)
             finally:
                 self.summary.seconds = time.monotonic() - begin
         return self.summary
 
-    # -- looking
+    # -- comparing with the library
 
-    def _look(self, roots: list[str], work: IO[str]) -> None:
+    def _compare(self, roots: list[str], work: IO[str]) -> None:
         """Compare all folders with the library, and write what is to be done to a file, not to memory."""
         listed = set()
         for listing in walk(roots):
-            known = presence.known_in(self.library, listing.folder)
+            known = locations.known_in(self.library, listing.folder)
             self._note_problems(listing, known, roots)
             for path, (size, mtime_ns) in listing.files.items():
                 reason = self._reason(known.get(path), size, mtime_ns)
@@ -120,17 +120,17 @@ class Scan:
             if listing.complete:
                 listed.add(listing.folder)
                 self._note_gone(set(known) - set(listing.files) - set(listing.problems), known)
-                presence.forget_failure(self.library, listing.folder)
+                locations.forget_failure(self.library, listing.folder)
             self.summary.found += len(listing.files)
             self._progress("looking", self.summary.found, None)
         for root in filter(os.path.isdir, roots):
-            for folder in presence.folders_below(self.library, root):
+            for folder in locations.folders_below(self.library, root):
                 if folder not in listed and _is_gone(folder):
-                    known = presence.known_in(self.library, folder)
+                    known = locations.known_in(self.library, folder)
                     self._note_gone(set(known), known)
 
-    def _reason(self, known: presence.Known | None, size: int, mtime_ns: int) -> str | None:
-        """Why a file is to be listened to, or None."""
+    def _reason(self, known: locations.Known | None, size: int, mtime_ns: int) -> str | None:
+        """Why a file is to be analysed, or None."""
         if known is None:
             return "new"
         if (known.size, known.mtime_ns) != (size, mtime_ns):
@@ -142,7 +142,7 @@ class Scan:
         self.summary.unchanged += 1
         return None
 
-    def _note_problems(self, listing: Listing, known: dict[str, presence.Known], roots: list[str]) -> None:
+    def _note_problems(self, listing: Listing, known: dict[str, locations.Known], roots: list[str]) -> None:
         for path, reason in listing.problems.items():
             self.summary.problems.append((path, reason))
             absent_root = path in roots and not os.path.lexists(path)
@@ -152,17 +152,17 @@ class Scan:
     def _note_returned(self, returned: Iterable[str]) -> None:
         paths = list(returned)
         if paths:
-            presence.mark_present(self.library, paths)
+            locations.mark_present(self.library, paths)
             self.summary.returned += len(paths)
 
-    def _note_gone(self, gone: set[str], known: dict[str, presence.Known]) -> None:
+    def _note_gone(self, gone: set[str], known: dict[str, locations.Known]) -> None:
         gone = {path for path in gone if not known[path].missing}
         if gone:
-            self.summary.missing += presence.mark_missing(self.library, gone)
+            self.summary.missing += locations.mark_missing(self.library, gone)
 
-    # -- listening
+    # -- analysing
 
-    def _listen(self, work: IO[str]) -> None:
+    def _analyse(self, work: IO[str]) -> None:
         wanted = total = self.summary.left
         if self._limit is not None:
             wanted = min(total, self._limit)
@@ -177,7 +177,7 @@ class Scan:
 
     def _is_known(self, task: Task, content_hash: str) -> bool:
         """Whether the library has the answer for this sound: under this path, a path that is gone, or another one."""
-        twins = presence.twins(self.library, content_hash)
+        twins = locations.twins(self.library, content_hash)
         own = [song for song in twins if song.path == task.path]
         moved = [song for song in twins if task.reason == "new" and _is_gone(song.path)]
         copies = [song for song in twins if song.model_sha256 == self._model]
@@ -201,7 +201,7 @@ class Scan:
             self._store_failure(result)
         else:
             with self.library.transaction():
-                self._store_answer(task, result, twin)
+                self._store_prediction(task, result, twin)
 
     def _lost(self, task: Task, lost: Lost) -> Song:
         mtime_ns = AGAIN if lost.again else task.mtime_ns
@@ -213,8 +213,8 @@ class Scan:
         if before is None or before.best is None or song.mtime_ns != AGAIN:
             self.library.add(song)  # else the disk's trouble is no reason to forget what is known
 
-    def _store_answer(self, task: Task, song: Song, twin: Song | None) -> None:
-        """Store what was heard, or what is known of the same sound; a file that was moved keeps its row."""
+    def _store_prediction(self, task: Task, song: Song, twin: Song | None) -> None:
+        """Store what was predicted, or what is known of the same sound; a file that was moved keeps its row."""
         moved = task.reason == "new" and self._take_over(song)
         if twin is None:
             self.library.add(song)
@@ -227,9 +227,9 @@ class Scan:
 
     def _take_over(self, song: Song) -> bool:
         """Give the path of a new file to the song of the same sound whose own file is gone, if there is one."""
-        for twin in presence.twins(self.library, song.content_hash or ""):
+        for twin in locations.twins(self.library, song.content_hash or ""):
             if _is_gone(twin.path):
-                presence.move(self.library, twin, str(song.path))
+                locations.move(self.library, twin, str(song.path))
                 self.summary.missing -= (twin.missing_since or 0) >= self._begin
                 return True
         return False

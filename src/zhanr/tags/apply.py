@@ -19,7 +19,7 @@ from zhanr.errors import TagError
 from zhanr.files import Temporary, sweep, temporary, write_failure
 from zhanr.tags.formats import TagFile, checked_genres, open_tags
 from zhanr.tags.formats.edits import Edit, inverse, spliced
-from zhanr.tags.journal import Entry, Journal
+from zhanr.tags.journal import Journal, JournalEntry
 from zhanr.tags.plan import Row
 from zhanr.tags.target import Check, checked_target, copy_attributes, real
 from zhanr.tags.verify import difference, facts
@@ -122,7 +122,7 @@ def _write(
         if not row.check.agrees(target.stat()):
             raise TagError(target, "another program is changing it just now")
         opened.file.close()  # Windows replaces no open file
-        journal.append(Entry(target, row.check, new_sha256, back))
+        journal.append(JournalEntry(target, row.check, new_sha256, back))
         new.replace(target)
     return "" if owned else "it belongs to you now: its owner can't be kept without more rights"
 

@@ -12,13 +12,13 @@ from zhanr.errors import FileError, TagError
 from zhanr.files import read_failure
 from zhanr.library.columns import Song
 from zhanr.library.store import Library
-from zhanr.tags.policy import Answer, Policy
+from zhanr.tags.policy import Known, Policy
 
-Answered = tuple[Path, Answer] | FileError
+Candidate = tuple[Path, Known] | FileError
 """A song and what is known of it, or why nothing is."""
 
 
-def from_files(files: Sequence[Path], rules: Policy, *, model: str | None = None, jobs: int = 1) -> Iterator[Answered]:
+def from_files(files: Sequence[Path], rules: Policy, *, model: str | None = None, jobs: int = 1) -> Iterator[Candidate]:
     """Classify some files. Raises `ConfigError` where the rules name genres that the model doesn't know."""
     classifier = Classifier.load(model)
     rules.check_labels(classifier.labels)
@@ -26,12 +26,12 @@ def from_files(files: Sequence[Path], rules: Policy, *, model: str | None = None
         if isinstance(result, FileError):
             yield result
         else:
-            yield path, Answer(result.probabilities, result.genre, result.reason)
+            yield path, Known(result.probabilities, result.genre, result.reason)
 
 
 def from_library(
     library: Path | None, rules: Policy, *, where: str | None = None, paths: Iterable[Path] = ()
-) -> Iterator[Answered]:
+) -> Iterator[Candidate]:
     """What the library says of its songs, as far as they still sound the same; `paths` restrict it to some folders.
 
     Raises `LibraryError` and, for a wrong filter or rules that name unknown genres, `ConfigError`.
@@ -41,13 +41,13 @@ def from_library(
         rules.check_labels({label: None for song in opened.songs() for label in song.probabilities})
         for song in opened.songs(where):
             if not folders or any(song.path.is_relative_to(folder) for folder in folders):
-                yield _answer(song)
+                yield _known(song)
 
 
-def _answer(song: Song) -> Answered:
+def _known(song: Song) -> Candidate:
     if song.error and not song.correction:
         return TagError(song.path, song.error)
-    return _stale(song) or (song.path, Answer(song.probabilities, song.genre, song.reason, song.correction))
+    return _stale(song) or (song.path, Known(song.probabilities, song.genre, song.reason, song.correction))
 
 
 def _stale(song: Song) -> TagError | None:

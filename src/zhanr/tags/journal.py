@@ -32,7 +32,7 @@ _BEGINNING = b'{"zhanr undo journal": '
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """One replaced file: what it was, the hash of what it became, and the edits that lead back."""
 
     path: Path
@@ -65,7 +65,7 @@ class Journal:
     path: Path
     plan: Path | None = None
     folders: tuple[Path, ...] = ()
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[JournalEntry] = field(default_factory=list)
     undone: bool = False
     _file: BinaryIO | None = None
     _end: int = 0
@@ -116,9 +116,9 @@ class Journal:
                 journal = cls(path, plan, tuple(map(_unquoted, head["folders"])))
                 journal._end = file.tell()
                 while (item := _next(file)) is not None:
-                    if isinstance(item, Entry):
+                    if isinstance(item, JournalEntry):
                         journal.entries.append(item)
-                    journal.undone = not isinstance(item, Entry)
+                    journal.undone = not isinstance(item, JournalEntry)
                     journal._end = file.tell()
         except OSError as error:
             raise PlanError(path, read_failure(error)) from error
@@ -126,7 +126,7 @@ class Journal:
             raise PlanError(path, "this is not a journal of zhanr, or its beginning is damaged") from error
         return journal
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Write an entry, down to the disk. Raises `OSError`, and then leaves no half of it."""
         self._write(entry.line() + entry.blob() + b"\n")
         self.entries.append(entry)
@@ -174,7 +174,7 @@ class Journal:
                 self.path.unlink()
 
 
-def _next(file: BinaryIO) -> Entry | dict[str, Any] | None:
+def _next(file: BinaryIO) -> JournalEntry | dict[str, Any] | None:
     """The next item; None at the end, or where the rest was torn off."""
     line = file.readline()
     if not line.endswith(b"\n"):
@@ -191,12 +191,12 @@ def _next(file: BinaryIO) -> Entry | dict[str, Any] | None:
         return None
 
 
-def _entry(values: dict[str, Any], blob: bytes) -> Entry:
+def _entry(values: dict[str, Any], blob: bytes) -> JournalEntry:
     back, at = [], 0
     for start, stop, length in values["back"]:
         back.append(Edit(start, stop, blob[at : at + length]))
         at += length
-    return Entry(_unquoted(values["path"]), Check(**values["old"]), values["new"], tuple(back))
+    return JournalEntry(_unquoted(values["path"]), Check(**values["old"]), values["new"], tuple(back))
 
 
 def _quoted(path: Path) -> str:

@@ -11,7 +11,7 @@ from zhanr.errors import TagError
 from zhanr.files import sweep, temporary, write_failure
 from zhanr.tags.apply import Outcome, write_spliced
 from zhanr.tags.formats.edits import ordered
-from zhanr.tags.journal import Entry, Journal, sole_writer
+from zhanr.tags.journal import Journal, JournalEntry, sole_writer
 from zhanr.tags.target import Check, checked_target, copy_attributes
 
 
@@ -30,7 +30,7 @@ def _taken_back(journal: Journal, *, dry_run: bool) -> Iterator[Outcome]:
     if not dry_run:
         for folder in {*journal.folders, *(entry.path.parent for entry in journal.entries)}:
             sweep(folder)
-    chains: dict[Path, list[Entry]] = {}
+    chains: dict[Path, list[JournalEntry]] = {}
     for entry in reversed(journal.entries):
         chains.setdefault(entry.path, []).append(entry)
     outcomes = []
@@ -43,7 +43,7 @@ def _taken_back(journal: Journal, *, dry_run: bool) -> Iterator[Outcome]:
             journal.mark_undone()
 
 
-def _outcome(path: Path, entries: list[Entry], *, dry_run: bool) -> Outcome:
+def _outcome(path: Path, entries: list[JournalEntry], *, dry_run: bool) -> Outcome:
     try:
         found, restored = False, False
         for entry in entries:
@@ -66,7 +66,7 @@ def _outcome(path: Path, entries: list[Entry], *, dry_run: bool) -> Outcome:
         return Outcome(path, "failed", reason=f"{write_failure(error)}; the file is as it was")
 
 
-def _restore(path: Path, entry: Entry, now: Check) -> str | None:
+def _restore(path: Path, entry: JournalEntry, now: Check) -> str | None:
     """Give a file its old bytes; or say why that can't be done now, and perhaps can be later."""
     try:
         _put_back(path, entry, now)
@@ -75,7 +75,7 @@ def _restore(path: Path, entry: Entry, now: Check) -> str | None:
     return None
 
 
-def _put_back(path: Path, entry: Entry, now: Check) -> None:
+def _put_back(path: Path, entry: JournalEntry, now: Check) -> None:
     status = checked_target(path, split_links=True)
     with temporary(path) as new:
         with path.open("rb") as file:

@@ -60,13 +60,13 @@ def evaluate(
     from zhanr.lab.datasets.table import Table
 
     try:
-        from zhanr.lab.training.classical import CLASSIFIERS, PROTOCOLS, answers
+        from zhanr.lab.training.classical import CLASSIFIERS, PROTOCOLS, predict_unseen
     except ModuleNotFoundError as error:
         output.fail(f"this needs the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
         raise typer.Exit(1) from error
     features = _select(Table.load(table), group)
     for name in classifier or USUAL:
-        result = _scores(answers(name, features, split, seed=seed))
+        result = _scores(predict_unseen(name, features, split, seed=seed))
         about = {"classifier": name, "split": split, "features": len(features.columns), "seed": seed}
         if as_json:
             output.json_line(about | result)

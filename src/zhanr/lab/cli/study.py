@@ -41,7 +41,7 @@ def study(
     Single runs are kept in runs/studies: a study that was interrupted goes on, and nothing is run twice.
     """
     try:
-        from zhanr.lab.studies import STUDIES, looks_page, report
+        from zhanr.lab.studies import STUDIES, appearance_page, report
         from zhanr.lab.studies.material import Material
         from zhanr.lab.studies.runner import FOLDER, run_study
     except ModuleNotFoundError as error:
@@ -50,15 +50,15 @@ def study(
     if not names:
         for one in STUDIES.values():
             typer.echo(f"{one.name:14} {one.question}")
-        typer.echo(f"{looks_page.NAME:14} {looks_page.QUESTION}")
+        typer.echo(f"{appearance_page.NAME:14} {appearance_page.QUESTION}")
         return
-    known = [*STUDIES, looks_page.NAME]
+    known = [*STUDIES, appearance_page.NAME]
     if unknown := sorted(set(names) - set(known)):
         raise typer.BadParameter(f"no study is called {', '.join(unknown)} (there are: {', '.join(known)})")
     material = Material(data or Material.default_folder(), train, valid, audio, quick)
     for name in names:
-        if name == looks_page.NAME:  # nothing is trained: no cases, no seeds
-            typer.echo(looks_page.write(material, directory or (FOLDER / "quick" if quick else RESULTS))[0])
+        if name == appearance_page.NAME:  # nothing is trained: no cases, no seeds
+            typer.echo(appearance_page.write(material, directory or (FOLDER / "quick" if quick else RESULTS))[0])
             continue
         runs = run_study(STUDIES[name], material, jobs=jobs, tell=_tell)
         folder = directory or (FOLDER / "quick" if quick else RESULTS)

@@ -17,19 +17,19 @@ from zhanr.lab.networks.paper import PaperCNN, PaperOptions
 __all__ = ["MODELS", "GenreModel", "build"]
 
 
-class Entry(NamedTuple):
+class NetworkEntry(NamedTuple):
     """How a network is made: `create(n_bins, n_frames, n_genres, options)`, and the type of its options."""
 
     create: Callable[[int, int, int, Any], GenreModel]
     options: type[Config]
 
 
-MODELS: dict[str, Entry] = {
-    "paper": Entry(PaperCNN, PaperOptions),
-    "compact": Entry(CompactCNN, CompactOptions),
-    "fcn4": Entry(FCN, FCN4Options),
-    "fcn5": Entry(FCN, FCN5Options),
-    "crnn": Entry(CRNN, CRNNOptions),
+MODELS: dict[str, NetworkEntry] = {
+    "paper": NetworkEntry(PaperCNN, PaperOptions),
+    "compact": NetworkEntry(CompactCNN, CompactOptions),
+    "fcn4": NetworkEntry(FCN, FCN4Options),
+    "fcn5": NetworkEntry(FCN, FCN5Options),
+    "crnn": NetworkEntry(CRNN, CRNNOptions),
 }
 
 

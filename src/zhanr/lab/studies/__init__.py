@@ -15,9 +15,9 @@ from zhanr.lab.studies.network import NETWORK
 from zhanr.lab.studies.optimisers import OPTIMISERS
 from zhanr.lab.studies.paper import PAPER
 from zhanr.lab.studies.preprocessing import PREPROCESSING
-from zhanr.lab.studies.study import Case, Study, Task
+from zhanr.lab.studies.study import Case, Study, StudyTask
 
-__all__ = ["STUDIES", "Case", "Study", "Task"]
+__all__ = ["STUDIES", "Case", "Study", "StudyTask"]
 
 STUDIES: dict[str, Study] = {
     study.name: study

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from zhanr.aggregate import METHODS, aggregate
 from zhanr.lab.studies import clip_length
 from zhanr.lab.studies.material import Material
-from zhanr.lab.studies.study import Case, Result, Scores, Study
+from zhanr.lab.studies.study import Case, Scores, Study, TaskResult
 
 MIDDLE = "the middle clip alone"
 
@@ -22,7 +22,7 @@ def answer(logits: NDArray[np.float32], method: str) -> int:
     return int(aggregate(logits, next(m for m in METHODS if m == method)).argmax())
 
 
-def read(method: str, result: Result) -> Scores:
+def read(method: str, result: TaskResult) -> Scores:
     """The accuracy of a stored training with another way from clips to songs."""
     with np.load(result.at.with_suffix(".npz")) as stored:
         clips = np.split(stored["logits"], np.cumsum(stored["counts"])[:-1])

@@ -19,7 +19,7 @@ from zhanr.lab.datasets.table import Table
 from zhanr.lab.studies.handmade import librosa_table
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.runner import key_of, load, perform
-from zhanr.lab.studies.study import Case, Result, Scores, Study
+from zhanr.lab.studies.study import Case, Scores, Study, TaskResult
 from zhanr.lab.studies.training import Training, configure
 from zhanr.lab.training.classical import CLASSIFIERS, fit, targets
 from zhanr.lab.training.config import TrainConfig
@@ -135,7 +135,7 @@ def task(material: Material, seed: int) -> Combination:
     return Combination(configure(material, seed), material.train, material.valid, librosa_table(material), seed)
 
 
-def read(way: str, result: Result) -> Scores:
+def read(way: str, result: TaskResult) -> Scores:
     """One of the ways of a stored task."""
     scores = {"song_accuracy": result.scores[f"{way}_accuracy"], "n": result.scores["n"]}
     scores["song_loss"] = result.scores[f"{way}_loss"]

@@ -18,7 +18,7 @@ from zhanr.lab.handmade.extraction import SECONDS, extract_table
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.runner import FOLDER
 from zhanr.lab.studies.study import Case, Scores, Study
-from zhanr.lab.training.classical import CLASSIFIERS, answers
+from zhanr.lab.training.classical import CLASSIFIERS, predict_unseen
 
 SHORTEST = 2.0
 """Seconds that every excerpt of the partial audio has."""
@@ -50,7 +50,7 @@ class Classical:
 
     def run(self, at: Path) -> Scores:
         """Train and score; whether each song was right is kept beside the scores."""
-        result = answers(self.classifier, self.table, self.protocol, seed=self.seed)
+        result = predict_unseen(self.classifier, self.table, self.protocol, seed=self.seed)
         np.savez_compressed(at.with_suffix(".npz"), right=result.right, loss=result.loss)
         return {
             "song_accuracy": float(result.right.mean()),

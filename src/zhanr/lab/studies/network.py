@@ -12,7 +12,7 @@ from typing import Any
 from zhanr.bundle import DEFAULT_MODEL, load_bundle
 from zhanr.errors import ConfigError
 from zhanr.lab.studies.material import Material
-from zhanr.lab.studies.study import Case, Scores, Study, Task
+from zhanr.lab.studies.study import Case, Scores, Study, StudyTask
 from zhanr.lab.studies.training import Training, configure
 
 NETWORKS = {"paper": "paper's CNN", "fcn4": "FCN-4", "fcn5": "FCN-5", "crnn": "CRNN"}
@@ -74,7 +74,7 @@ def numbers_in(path: Path) -> int:
     return sum(math.prod(tensor.dims) for tensor in onnx.load(path).graph.initializer)
 
 
-def shipped(seed: int) -> Task:
+def shipped(seed: int) -> StudyTask:
     """The default model's card."""
     return Shipped(DEFAULT_MODEL, seed)
 

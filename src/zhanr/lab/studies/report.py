@@ -30,7 +30,7 @@ HEADINGS = {
 
 
 @dataclass(frozen=True)
-class Summary:
+class CaseSummary:
     """The runs of one case, over its seeds."""
 
     case: Case
@@ -46,11 +46,11 @@ class Summary:
         return wilson_interval(round(statistics.fmean(self.values(score)) * n), n)
 
 
-def summarise(runs: Sequence[Run]) -> list[Summary]:
+def summarise(runs: Sequence[Run]) -> list[CaseSummary]:
     """The runs by case, in their order."""
     cases = list(dict.fromkeys(id(run.case) for run in runs))
     grouped = [tuple(run for run in runs if id(run.case) == case) for case in cases]
-    return [Summary(group[0].case, group) for group in grouped]
+    return [CaseSummary(group[0].case, group) for group in grouped]
 
 
 def write(study: Study, runs: Sequence[Run], material: Material, folder: Path) -> list[Path]:
@@ -69,7 +69,7 @@ def write(study: Study, runs: Sequence[Run], material: Material, folder: Path) -
     return [text, table, figure]
 
 
-def points(study: Study, summaries: Sequence[Summary]) -> list[Point]:
+def points(study: Study, summaries: Sequence[CaseSummary]) -> list[Point]:
     """What the figure shows: the cases in their series, or where several scores are plotted, a series for each."""
     return [
         Point(
@@ -84,7 +84,7 @@ def points(study: Study, summaries: Sequence[Summary]) -> list[Point]:
     ]
 
 
-def markdown(study: Study, summaries: Sequence[Summary], extra: Sequence[str] = (), *, quick: bool) -> str:
+def markdown(study: Study, summaries: Sequence[CaseSummary], extra: Sequence[str] = (), *, quick: bool) -> str:
     """The page of a study: question, protocol, table, figure, notes, and how it was made."""
     warning = [
         "**Quick run: fewer epochs, seeds and cases than the study needs. It shows that the command works.**",
@@ -113,7 +113,7 @@ def markdown(study: Study, summaries: Sequence[Summary], extra: Sequence[str] = 
     return "\n".join(lines) + "\n"
 
 
-def table(study: Study, summaries: Sequence[Summary]) -> Iterator[str]:
+def table(study: Study, summaries: Sequence[CaseSummary]) -> Iterator[str]:
     """The rows of the Markdown table."""
     columns = [c for c in study.columns if any(s.values(c) for s in summaries)]
     heads = ["case", "songs right", "sd", "95 % interval", "songs", *(HEADINGS.get(c, c) for c in columns), "seeds"]
@@ -154,7 +154,7 @@ def show(column: str, values: Sequence[float]) -> str:
     return f"{mean:,.0f}" if abs(mean) >= 10 else f"{mean:.3g}"
 
 
-def _making(study: Study, summaries: Sequence[Summary], *, quick: bool) -> Iterator[str]:
+def _making(study: Study, summaries: Sequence[CaseSummary], *, quick: bool) -> Iterator[str]:
     results = {run.result.key: run.result for s in summaries for run in s.runs}
     data: dict[str, None] = {}
     for result in results.values():
@@ -170,7 +170,7 @@ def _making(study: Study, summaries: Sequence[Summary], *, quick: bool) -> Itera
     yield from _configurations(summaries)
 
 
-def _configurations(summaries: Sequence[Summary]) -> Iterator[str]:
+def _configurations(summaries: Sequence[CaseSummary]) -> Iterator[str]:
     """That of the first case in full, of the others what differs from it."""
     first = _config(summaries[0])
     yield f"- configuration of the first case: `{json.dumps(first, ensure_ascii=False)}`"
@@ -179,7 +179,7 @@ def _configurations(summaries: Sequence[Summary]) -> Iterator[str]:
             yield f"- {s.case.series} {s.case.name}".replace("  ", " ") + f": {', '.join(changed)}"
 
 
-def _config(summary: Summary) -> dict[str, Any]:
+def _config(summary: CaseSummary) -> dict[str, Any]:
     """What determines the first run of a case, without the data."""
     return {k: v for k, v in summary.runs[0].result.identity.items() if k != "data"}
 

@@ -18,7 +18,7 @@ from typing import Any
 import zhanr
 from zhanr.files import replacing
 from zhanr.lab.studies.material import Material
-from zhanr.lab.studies.study import Case, Result, Scores, Study, Task
+from zhanr.lab.studies.study import Case, Scores, Study, StudyTask, TaskResult
 
 RESULT_VERSION = 1
 """Part of every key; to be raised when the code changes what a task gives."""
@@ -33,7 +33,7 @@ class Run:
 
     case: Case
     seed: int
-    result: Result
+    result: TaskResult
     scores: Scores
 
 
@@ -54,7 +54,7 @@ def run_study(
     seeds = study.seeds[:1] if material.quick else study.seeds
     wanted = [(case, seed, case.task(seed)) for case in study.cases(material) for seed in seeds]
     keys = [key_of(task) for _, _, task in wanted]
-    results: dict[str, Result] = {}
+    results: dict[str, TaskResult] = {}
     for key, result, fresh in _results(dict(zip(keys, (task for *_, task in wanted), strict=True)), folder, jobs):
         results[key] = result
         for (case, seed, _), other in zip(wanted, keys, strict=True):
@@ -64,13 +64,13 @@ def run_study(
     return [Run(case, seed, result, case.read(result)) for (case, seed, _), result in rows]
 
 
-def key_of(task: Task) -> str:
+def key_of(task: StudyTask) -> str:
     """The name of a task's result: a hash of all that determines it."""
     text = json.dumps({"version": RESULT_VERSION, **task.identity}, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _results(tasks: Mapping[str, Task], folder: Path, jobs: int) -> Iterator[tuple[str, Result, bool]]:
+def _results(tasks: Mapping[str, StudyTask], folder: Path, jobs: int) -> Iterator[tuple[str, TaskResult, bool]]:
     """The results of all tasks: the stored ones first, then the others as they are ready."""
     stored = {key: load(folder / f"{key}.json") for key in tasks}
     yield from ((key, result, False) for key, result in stored.items() if result)
@@ -89,7 +89,7 @@ def _results(tasks: Mapping[str, Task], folder: Path, jobs: int) -> Iterator[tup
             raise
 
 
-def perform(key: str, task: Task, folder: Path) -> Result:
+def perform(key: str, task: StudyTask, folder: Path) -> TaskResult:
     """Run a task and store what it gave, whole or not at all."""
     started = time.process_time()
     scores = dict(task.run(folder / key))
@@ -105,12 +105,12 @@ def perform(key: str, task: Task, folder: Path) -> Result:
     return result
 
 
-def load(path: Path) -> Result | None:
+def load(path: Path) -> TaskResult | None:
     """A stored result; None where there is none, or it can't be read, or one of its files is gone."""
     try:
         entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         whole = all(path.with_suffix(suffix).exists() for suffix in entry["about"]["files"])
-        result = Result(entry["key"], entry["identity"], entry["scores"], entry["about"], path.with_suffix(""))
+        result = TaskResult(entry["key"], entry["identity"], entry["scores"], entry["about"], path.with_suffix(""))
         return result if whole else None
     except (OSError, ValueError, KeyError):
         return None

@@ -18,7 +18,7 @@ shares. The time is measured by the runner.
 """
 
 
-class Task(Protocol):
+class StudyTask(Protocol):
     """One single run: a training, or whatever else takes time. It must be picklable, and random only by its identity.
 
     Two tasks of equal identity give equal scores, so that only one of them is ever run, whatever study asks.
@@ -33,7 +33,7 @@ class Task(Protocol):
 
 
 @dataclass(frozen=True)
-class Result:
+class TaskResult:
     """A task that was run, as it is stored: `at` is where its other files are, without their suffix."""
 
     key: str
@@ -43,7 +43,7 @@ class Result:
     at: Path
 
 
-def all_scores(result: Result) -> Scores:
+def all_scores(result: TaskResult) -> Scores:
     """The scores as the task gave them."""
     return result.scores
 
@@ -58,10 +58,10 @@ class Case:
     """
 
     name: str
-    task: Callable[[int], Task]
+    task: Callable[[int], StudyTask]
     x: float | None = None
     series: str = ""
-    read: Callable[[Result], Scores] = all_scores
+    read: Callable[[TaskResult], Scores] = all_scores
 
 
 @dataclass(frozen=True)

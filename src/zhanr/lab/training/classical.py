@@ -129,7 +129,7 @@ def fit(name: str, table: Table, *, seed: int = 0) -> Fitted:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Unseen:
     """How the songs that were scored fared: whether each was `right` (n,), its `loss` in nats (n,); `learnt` from."""
 
     right: NDArray[np.bool_]
@@ -161,7 +161,7 @@ def divide(table: Table, protocol: str, seed: int) -> list[tuple[Table, Table]]:
     return [(table.subset(fold["train"]), table.subset(fold["test"])) for fold in folds]
 
 
-def answers(name: str, table: Table, protocol: str, *, seed: int = 0) -> Answers:
+def predict_unseen(name: str, table: Table, protocol: str, *, seed: int = 0) -> Unseen:
     """Train and score the classifier `name` on a table divided by a protocol."""
     right, loss, learnt = [], [], []
     for train, test in divide(table, protocol, seed):
@@ -170,7 +170,7 @@ def answers(name: str, table: Table, protocol: str, *, seed: int = 0) -> Answers
         right.append(log_p.argmax(axis=1) == y)
         loss.append(-log_p[np.arange(len(y)), y])
         learnt.append(len(train))
-    return Answers(np.concatenate(right), np.concatenate(loss), round(np.mean(learnt)), fitted)
+    return Unseen(np.concatenate(right), np.concatenate(loss), round(np.mean(learnt)), fitted)
 
 
 def targets(table: Table, labels: Sequence[str]) -> NDArray[np.int64]:

@@ -85,12 +85,12 @@ def journey(landscape: Landscape, optimiser: str) -> Journey:
     """Let an optimiser of `OPTIMISERS` go down a landscape from its start, by torch's own gradients."""
     lr = landscape.rate if optimiser in BY_GRADIENT else landscape.adaptive_rate
     lr = 1.0 if optimiser == "adadelta" else lr
-    path = walk(landscape, optimiser, lr=lr, steps=landscape.steps)
+    path = descend(landscape, optimiser, lr=lr, steps=landscape.steps)
     there = np.flatnonzero(landscape.arrived(path[:, 0], path[:, 1]))
     return Journey(lr, path, int(there[0]) if len(there) else None)
 
 
-def walk(landscape: Landscape, optimiser: str, *, lr: float, steps: int) -> NDArray[np.float64]:
+def descend(landscape: Landscape, optimiser: str, *, lr: float, steps: int) -> NDArray[np.float64]:
     """The places (steps + 1, 2) of an optimiser with a constant learning rate."""
     place = nn.ParameterDict({"xy": torch.tensor(landscape.start, dtype=torch.float64)})
     optimizer = make_optimizer(place, OptimizerConfig(optimiser, lr, options=dict(OPTIONS.get(optimiser, {}))))

@@ -15,23 +15,23 @@ from zhanr.lab.training.config import OptimizerConfig, ScheduleConfig
 from zhanr.lab.training.rmsprop import RMSprop
 
 
-class Entry(NamedTuple):
+class OptimiserEntry(NamedTuple):
     """What makes it, and the options it takes with their defaults."""
 
     create: Callable[..., Any]
     options: Mapping[str, Any]
 
 
-OPTIMISERS: dict[str, Entry] = {
-    "rmsprop": Entry(torch.optim.RMSprop, {"alpha": 0.9, "eps": 1e-8, "momentum": 0.0, "centered": False}),
-    "rmsprop_paper": Entry(RMSprop, {"alpha": 0.9, "eps": 1e-8}),
-    "adam": Entry(torch.optim.Adam, {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}),
-    "adamw": Entry(torch.optim.AdamW, {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}),
-    "adagrad": Entry(torch.optim.Adagrad, {"eps": 1e-10}),
-    "adadelta": Entry(torch.optim.Adadelta, {"rho": 0.9, "eps": 1e-6}),
-    "sgd": Entry(torch.optim.SGD, {"momentum": 0.0, "nesterov": False, "dampening": 0.0}),
-    "momentum": Entry(torch.optim.SGD, {"momentum": 0.9}),
-    "nesterov": Entry(partial(torch.optim.SGD, nesterov=True), {"momentum": 0.9}),
+OPTIMISERS: dict[str, OptimiserEntry] = {
+    "rmsprop": OptimiserEntry(torch.optim.RMSprop, {"alpha": 0.9, "eps": 1e-8, "momentum": 0.0, "centered": False}),
+    "rmsprop_paper": OptimiserEntry(RMSprop, {"alpha": 0.9, "eps": 1e-8}),
+    "adam": OptimiserEntry(torch.optim.Adam, {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}),
+    "adamw": OptimiserEntry(torch.optim.AdamW, {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}),
+    "adagrad": OptimiserEntry(torch.optim.Adagrad, {"eps": 1e-10}),
+    "adadelta": OptimiserEntry(torch.optim.Adadelta, {"rho": 0.9, "eps": 1e-6}),
+    "sgd": OptimiserEntry(torch.optim.SGD, {"momentum": 0.0, "nesterov": False, "dampening": 0.0}),
+    "momentum": OptimiserEntry(torch.optim.SGD, {"momentum": 0.9}),
+    "nesterov": OptimiserEntry(partial(torch.optim.SGD, nesterov=True), {"momentum": 0.9}),
 }
 
 
@@ -94,12 +94,12 @@ def plateau(now: Now, *, patience: int, factor: float, least: float) -> float:
     return value
 
 
-SCHEDULES: dict[str, Entry] = {
-    "constant": Entry(constant, {}),
-    "cosine": Entry(cosine, {"warmup": 3.0, "final": 0.0}),
-    "step": Entry(step, {"every": 20.0, "factor": 0.5}),
-    "one_cycle": Entry(one_cycle, {"peak": 0.3, "start": 0.04, "final": 0.0}),
-    "plateau": Entry(plateau, {"patience": 8, "factor": 0.5, "least": 0.01}),
+SCHEDULES: dict[str, OptimiserEntry] = {
+    "constant": OptimiserEntry(constant, {}),
+    "cosine": OptimiserEntry(cosine, {"warmup": 3.0, "final": 0.0}),
+    "step": OptimiserEntry(step, {"every": 20.0, "factor": 0.5}),
+    "one_cycle": OptimiserEntry(one_cycle, {"peak": 0.3, "start": 0.04, "final": 0.0}),
+    "plateau": OptimiserEntry(plateau, {"patience": 8, "factor": 0.5, "least": 0.01}),
 }
 
 
@@ -119,7 +119,7 @@ def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr
 
 
-def _find(entries: Mapping[str, Entry], name: str, what: str) -> Entry:
+def _find(entries: Mapping[str, OptimiserEntry], name: str, what: str) -> OptimiserEntry:
     if name not in entries:
         raise ConfigError(f"{what}.name: {name!r} is not known (known: {', '.join(sorted(entries))})")
     return entries[name]

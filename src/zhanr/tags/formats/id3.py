@@ -54,8 +54,8 @@ class Id3:
             # an optional checksum and the size of the padding, which would be untrue after a change
             size = _from_syncsafe(body[:4]) if version == 4 else int.from_bytes(body[:4], "big") + 4
             body = body[size:]
-        walks = [(s, *_walk(body, version, s)) for s in ((True, False) if version == 4 else (False,))]
-        syncsafe, frames, rest = min(walks, key=lambda walk: len(walk[2].rstrip(b"\0")))
+        readings = [(s, *_frames_of(body, version, s)) for s in ((True, False) if version == 4 else (False,))]
+        syncsafe, frames, rest = min(readings, key=lambda reading: len(reading[2].rstrip(b"\0")))
         kept = flags & _UNSYNCHRONISED if version == 4 else 0
         return cls(version, frames, rest.rstrip(b"\0"), len(data), syncsafe, kept, data[4])
 
@@ -108,7 +108,7 @@ def new_tag(genres: tuple[str, ...]) -> bytes:
     return Id3(4, ()).with_genres(genres)
 
 
-def _walk(body: bytes, version: int, syncsafe: bool) -> tuple[tuple[bytes, ...], bytes]:
+def _frames_of(body: bytes, version: int, syncsafe: bool) -> tuple[tuple[bytes, ...], bytes]:
     """The frames of a tag's body, and what comes after the last one.
 
     Old iTunes wrote the sizes of ID3v2.4 frames as plain numbers; whoever reads more of the body in one way is right.

@@ -18,7 +18,7 @@ _REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 
 
 @dataclass(frozen=True)
-class Page:
+class OggPage:
     """One page: where it lies, its header's fields, and the lengths of its segments."""
 
     start: int
@@ -67,13 +67,13 @@ def ogg_tags(file: BinaryIO, size: int) -> Tags:
     return Tags("Vorbis comment", comment.genres, edits, (comment.others(), after))
 
 
-def _pages(file: BinaryIO, at: int, size: int, serial: int | None = None) -> Iterator[Page]:
+def _pages(file: BinaryIO, at: int, size: int, serial: int | None = None) -> Iterator[OggPage]:
     while at < size:
         head = read_at(file, at, 27 + 255)
         if len(head) < 27 or head[:4] != b"OggS":
             raise ValueError("its Ogg pages are damaged")
         _, _, flags, granule, number_of, number, _ = struct.unpack("<4sBBQIII", head[:26])
-        page = Page(at, flags, granule, number_of, number, head[27 : 27 + head[26]])
+        page = OggPage(at, flags, granule, number_of, number, head[27 : 27 + head[26]])
         if page.stop > size:
             raise ValueError("it ends in the middle of an Ogg page")
         if serial is None or serial == number_of:
@@ -93,7 +93,7 @@ def _sound(file: BinaryIO, size: int) -> tuple[bytes, int, bool]:
     raise ValueError("this kind of Ogg file has no comments that zhanr knows")
 
 
-def _comment_pages(file: BinaryIO, size: int, serial: int) -> list[Page]:
+def _comment_pages(file: BinaryIO, size: int, serial: int) -> list[OggPage]:
     """The pages from the one on which the second packet begins to the one on which it ends."""
     pages = []
     for page in _pages(file, 0, size, serial):
@@ -104,7 +104,7 @@ def _comment_pages(file: BinaryIO, size: int, serial: int) -> list[Page]:
     raise ValueError("its Ogg pages are damaged")
 
 
-def _packet_length(pages: list[Page]) -> int:
+def _packet_length(pages: list[OggPage]) -> int:
     length = 0
     for segment in b"".join(p.lacing for p in pages):
         length += segment
@@ -113,7 +113,7 @@ def _packet_length(pages: list[Page]) -> int:
     return length
 
 
-def _exchange(file: BinaryIO, size: int, pages: list[Page], packet: bytes, after: bytes) -> list[Edit]:
+def _exchange(file: BinaryIO, size: int, pages: list[OggPage], packet: bytes, after: bytes) -> list[Edit]:
     """Put another packet in the place of the first one; later pages get new numbers if there are more or fewer now."""
     old = b"".join(p.lacing for p in pages)
     first = next(i for i, segment in enumerate(old) if segment < 255)
@@ -130,21 +130,21 @@ def _exchange(file: BinaryIO, size: int, pages: list[Page], packet: bytes, after
     return edits
 
 
-def _paginate(pages: list[Page], lacing: bytes, data: bytes) -> list[bytes]:
+def _paginate(pages: list[OggPage], lacing: bytes, data: bytes) -> list[bytes]:
     """Cut segments into pages of up to 255. A page on which no packet ends has no position in time."""
     made, at = list[bytes](), 0
     flags = pages[0].flags
     for i in range(0, len(lacing), 255):
         part = lacing[i : i + 255]
         granule = _NO_PACKET_ENDS if min(part) == 255 else (0 if i + 255 < len(lacing) else pages[-1].granule)
-        page = Page(0, flags, granule, pages[0].serial, pages[0].number + len(made), part)
+        page = OggPage(0, flags, granule, pages[0].serial, pages[0].number + len(made), part)
         made.append(page.render(data[at : at + sum(part)]))
         at += sum(part)
         flags = _CONTINUED if part[-1] == 255 else 0
     return made
 
 
-def _renumber(file: BinaryIO, size: int, last: Page, shift: int) -> Iterator[Edit]:
+def _renumber(file: BinaryIO, size: int, last: OggPage, shift: int) -> Iterator[Edit]:
     for page in _pages(file, last.stop, size, last.serial):
         if page.flags & _FIRST:
             return  # another piece of music with the same serial number follows

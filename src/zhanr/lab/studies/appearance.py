@@ -1,4 +1,4 @@
-"""What the paper says of how genres look, as numbers: `zhanr lab study looks`.
+"""What the paper says of how genres look, as numbers: `zhanr lab study appearance`.
 
 Metal is bright over the whole spectrum, classical music has long horizontal lines, disco has vertical lines at equal
 distances. Each statement is measured in two ways on the mel-spectrograms themselves. Nothing is trained here, so there
@@ -110,7 +110,7 @@ MEASURES = (
 
 
 @dataclass(frozen=True)
-class Row:
+class AppearanceRow:
     """The mean of one measure over the songs of one genre, with its 95 % interval and its rank among the genres."""
 
     measure: Measure
@@ -124,14 +124,14 @@ class Row:
     """The share of resamples in which this genre is the first."""
 
 
-def measure(store: FeatureStore, *, resamples: int = RESAMPLES) -> list[Row]:
+def measure(store: FeatureStore, *, resamples: int = RESAMPLES) -> list[AppearanceRow]:
     """All measures of all genres; intervals are percentiles of the means of resampled songs (Efron 1979)."""
     values = np.array([_of_song(store, i) for i in range(len(store))])
     rng = np.random.default_rng(SEED)
     genres = store.genres
     of = [np.flatnonzero(store.labels == genre) for genre in genres]
     picks = [rows[rng.integers(len(rows), size=(resamples, len(rows)))] for rows in of]
-    made: list[Row] = []
+    made: list[AppearanceRow] = []
     for column, one in enumerate(MEASURES):
         means = np.array([values[rows, column].mean() for rows in of])
         again = np.array([values[pick, column].mean(axis=1) for pick in picks])
@@ -139,7 +139,9 @@ def measure(store: FeatureStore, *, resamples: int = RESAMPLES) -> list[Row]:
         low, high = np.percentile(again, (2.5, 97.5), axis=1)
         rank = 1 + np.argsort(np.argsort(-means))
         made += [
-            Row(one, genre, len(of[i]), float(means[i]), float(low[i]), float(high[i]), int(rank[i]), float(first[i]))
+            AppearanceRow(
+                one, genre, len(of[i]), float(means[i]), float(low[i]), float(high[i]), int(rank[i]), float(first[i])
+            )
             for i, genre in enumerate(genres)
         ]
     return made

@@ -10,17 +10,17 @@ from typing import Any
 
 from zhanr.files import replacing
 from zhanr.lab import plots
-from zhanr.lab.studies.looks import MEASURES, RESAMPLES, SEED, Measure, Row, measure
+from zhanr.lab.studies.appearance import MEASURES, RESAMPLES, SEED, AppearanceRow, Measure, measure
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.runner import source, versions
 
-NAME = "looks"
+NAME = "appearance"
 TITLE = "How genres look"
 QUESTION = "Is what the paper sees in the pictures of metal, classical music and disco really there?"
 
 
 def write(material: Material, folder: Path) -> list[Path]:
-    """Measure both parts together (all songs of the two stores) and write looks.md, looks.csv and looks.png."""
+    """Measure both parts together (all songs of the two stores); writes appearance.md, .csv and .png."""
     started = time.perf_counter()
     store = material.full_valid if material.quick else material.full_both
     rows = measure(store, resamples=RESAMPLES // 10 if material.quick else RESAMPLES)
@@ -44,7 +44,7 @@ def write(material: Material, folder: Path) -> list[Path]:
     return [text, table, figure]
 
 
-def panels(rows: Sequence[Row]) -> list[plots.Panel]:
+def panels(rows: Sequence[AppearanceRow]) -> list[plots.Panel]:
     """What the figure shows."""
     return [
         plots.Panel(
@@ -57,7 +57,7 @@ def panels(rows: Sequence[Row]) -> list[plots.Panel]:
     ]
 
 
-def summary(rows: Sequence[Row]) -> list[str]:
+def summary(rows: Sequence[AppearanceRow]) -> list[str]:
     """The Markdown table of the statements: where the named genre stands among all."""
     lines = [
         "| the paper says | measured as | that genre | rank | the best other | first in |",
@@ -72,7 +72,7 @@ def summary(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _page(rows: Sequence[Row]) -> list[str]:
+def _page(rows: Sequence[AppearanceRow]) -> list[str]:
     genres = list(dict.fromkeys(r.genre for r in rows))
     lines = [
         f"{QUESTION} Each statement is measured in two ways on the mel-spectrograms; a genre's value is the mean over "
@@ -113,13 +113,13 @@ def _doc(one: Measure) -> str:
     return " ".join(first.split())
 
 
-def _value(row: Row, *, unit: bool = True) -> str:
+def _value(row: AppearanceRow, *, unit: bool = True) -> str:
     digits = 1 if row.measure.unit == "dB" else 2
     text = f"{row.mean:.{digits}f} ({row.low:.{digits}f} to {row.high:.{digits}f})"
     return f"{text} {row.measure.unit}".rstrip() if unit else text
 
 
-def _write_csv(rows: Sequence[Row], path: Path) -> None:
+def _write_csv(rows: Sequence[AppearanceRow], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer: Any = csv.writer(file, lineterminator="\n")
         writer.writerow(

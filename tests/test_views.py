@@ -9,8 +9,9 @@ import pytest
 
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song
-from zhanr.library.paging import ORDERS, fingerprint, genres_of, songs_of, view
+from zhanr.library.columns import ORDERS
 from zhanr.library.review import queue
+from zhanr.library.views import genres_of, songs_of, stamp, view
 
 
 def song(name: str, genre: str | None = "jazz", confidence: float = 0.9, **more: Any) -> Song:
@@ -90,15 +91,15 @@ def test_a_view_stays_as_it_was_while_others_write(library: Library) -> None:
 
 
 def test_the_fingerprint_changes_with_every_write(library: Library, tmp_path: Path) -> None:
-    seen = [fingerprint(library.path)]
-    assert fingerprint(library.path) == seen[0]
+    seen = [stamp(library.path)]
+    assert stamp(library.path) == seen[0]
     for genre in ("pop", "rock", None):
         library.correct("/music/a.mp3", genre)
-        seen.append(fingerprint(library.path))
+        seen.append(stamp(library.path))
     library.close()
-    seen.append(fingerprint(library.path))  # the log has gone into the file
+    seen.append(stamp(library.path))  # the log has gone into the file
     assert len(set(seen)) == 5
-    assert fingerprint(tmp_path / "none.sqlite") == ""
+    assert stamp(tmp_path / "none.sqlite") == ""
 
 
 def test_the_review_begins_with_doubt_and_disagreement(library: Library) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from zhanr.config import FeatureConfig
 
-looks = pytest.importorskip("zhanr.lab.studies.looks")
+appearance = pytest.importorskip("zhanr.lab.studies.appearance")
 
 CONFIG = FeatureConfig(n_mels=64, hop_length=2205)  # a frame each 0.1 s
 QUIET = np.full((64, 200), -70.0)
@@ -36,40 +36,40 @@ def beats(period: int) -> np.ndarray:
 def test_the_level_above_4_khz_sees_the_high_bands_only() -> None:
     low, high = QUIET.copy(), QUIET.copy()
     low[:20], high[-8:] = -10.0, -10.0
-    assert looks.high_level(low, CONFIG) == pytest.approx(-70.0)
-    assert looks.high_level(high, CONFIG) > -60.0
+    assert appearance.high_level(low, CONFIG) == pytest.approx(-70.0)
+    assert appearance.high_level(high, CONFIG) > -60.0
 
 
 def test_flatness_is_zero_for_an_even_spectrum_and_low_for_a_tone() -> None:
-    assert looks.flatness(QUIET, CONFIG) == pytest.approx(0.0)
+    assert appearance.flatness(QUIET, CONFIG) == pytest.approx(0.0)
     tone = QUIET.copy()
     tone[5] = -10.0
     # the mean of 63 bands at -70 and one at -10 is about -69.06 dB; of their powers, -10 - 10 log10(64) = -28.06 dB
-    assert looks.flatness(tone, CONFIG) == pytest.approx(-69.06 + 28.06, abs=0.01)
+    assert appearance.flatness(tone, CONFIG) == pytest.approx(-69.06 + 28.06, abs=0.01)
 
 
 def test_lines_are_measured_in_seconds() -> None:
-    assert looks.line_seconds(lines(), CONFIG) == pytest.approx(2.0)
-    assert looks.line_seconds(QUIET, CONFIG) == 0.0
-    assert looks.line_seconds(NOISE, CONFIG) < 0.3
+    assert appearance.line_seconds(lines(), CONFIG) == pytest.approx(2.0)
+    assert appearance.line_seconds(QUIET, CONFIG) == 0.0
+    assert appearance.line_seconds(NOISE, CONFIG) < 0.3
 
 
 def test_horizontal_and_vertical_lines_are_told_apart() -> None:
-    assert looks.horizontal(lines(), CONFIG) > 0.8
-    assert looks.horizontal(beats(5), CONFIG) < 0.1
-    assert looks.horizontal(QUIET, CONFIG) == 0.5
-    assert looks.together(beats(5), CONFIG) > 0.95
-    assert looks.together(NOISE, CONFIG) < 0.1
-    assert looks.together(QUIET, CONFIG) == 0.0
+    assert appearance.horizontal(lines(), CONFIG) > 0.8
+    assert appearance.horizontal(beats(5), CONFIG) < 0.1
+    assert appearance.horizontal(QUIET, CONFIG) == 0.5
+    assert appearance.together(beats(5), CONFIG) > 0.95
+    assert appearance.together(NOISE, CONFIG) < 0.1
+    assert appearance.together(QUIET, CONFIG) == 0.0
 
 
 def test_the_pulse_of_equal_distances_is_clear() -> None:
-    assert looks.pulse(beats(5), CONFIG) > 0.95
+    assert appearance.pulse(beats(5), CONFIG) > 0.95
     random = QUIET.copy()
     random[:, RNG.random(200) < 0.2] = -10.0
-    assert looks.pulse(random, CONFIG) < 0.5
-    assert looks.pulse(QUIET, CONFIG) == 0.0
-    assert looks.pulse(QUIET[:, :3], CONFIG) == 0.0
+    assert appearance.pulse(random, CONFIG) < 0.5
+    assert appearance.pulse(QUIET, CONFIG) == 0.0
+    assert appearance.pulse(QUIET[:, :3], CONFIG) == 0.0
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +89,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_says_which_statements_hold(folder: Path, tmp_path: Path) -> None:
-    from zhanr.lab.studies import looks_page
+    from zhanr.lab.studies import appearance_page
     from zhanr.lab.studies.material import Material
 
-    paths = looks_page.write(Material(folder), tmp_path)
-    assert [path.name for path in paths] == ["looks.md", "looks.csv", "looks.png"]
+    paths = appearance_page.write(Material(folder), tmp_path)
+    assert [path.name for path in paths] == ["appearance.md", "appearance.csv", "appearance.png"]
     with paths[1].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 * 3
@@ -104,16 +104,16 @@ def test_the_page_says_which_statements_hold(folder: Path, tmp_path: Path) -> No
     page = paths[0].read_text(encoding="utf-8")
     assert page.count("| 1 of 3 |") == 6
     assert "| 100 % |" in page
-    assert "`zhanr lab study looks`" in page
+    assert "`zhanr lab study appearance`" in page
 
 
 def test_a_quick_page_is_marked_and_takes_less(folder: Path, tmp_path: Path) -> None:
-    from zhanr.lab.studies import looks_page
+    from zhanr.lab.studies import appearance_page
     from zhanr.lab.studies.material import Material
 
-    text = looks_page.write(Material(folder, quick=True), tmp_path)[0].read_text(encoding="utf-8")
+    text = appearance_page.write(Material(folder, quick=True), tmp_path)[0].read_text(encoding="utf-8")
     assert text.startswith("# How genres look (quick)")
-    assert "`zhanr lab study looks --quick`" in text
+    assert "`zhanr lab study appearance --quick`" in text
     assert "12 excerpts" in text
 
 
@@ -121,4 +121,4 @@ def test_the_same_store_gives_the_same_intervals(folder: Path) -> None:
     from zhanr.lab.datasets.store import FeatureStore
 
     store = FeatureStore.load(folder / "mel128_train.npz")
-    assert looks.measure(store, resamples=50) == looks.measure(store, resamples=50)
+    assert appearance.measure(store, resamples=50) == appearance.measure(store, resamples=50)

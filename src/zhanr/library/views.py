@@ -77,7 +77,7 @@ def genres_of(library: Library, ids: NDArray[np.int64]) -> list[str | None]:
     return [known.get(number) for number in ids.tolist()]
 
 
-def fingerprint(path: Path) -> str:
+def stamp(path: Path) -> str:
     """A text that changes whenever anybody writes to the library file; "" while there is none."""
     found = []
     for name in (path, path.with_name(path.name + "-wal")):  # what was written last lies beside the file for a while
