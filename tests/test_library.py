@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhanr.errors import ConfigError, FileError, LibraryError
-from zhanr.library import Library, Song, default_path, export, locations, parquet, query, schema
+from zhanr.library import Library, Song, default_path, export, locations, parquet, playlists, query, schema
 from zhanr.library.agreement import Names, Verdict
+from zhanr.prediction import Style
 from zhanr.tags.labels import read_labels
 
 DEMO = Path(__file__).parents[1] / "demo"
@@ -430,12 +431,59 @@ def test_without_pyarrow_the_way_to_it_is_told(
 
 def test_a_playlist(library: Library, tmp_path: Path) -> None:
     library.add(song("/music/line\nbreak.mp3"))
-    assert export.export(library.songs("genre=jazz"), tmp_path / "p.m3u8", "m3u") == 1
+    assert export.export(library.songs("genre=jazz"), tmp_path / "p.m3u8", "m3u", absolute=True) == 1
     assert (tmp_path / "p.m3u8").read_text(encoding="utf-8").splitlines() == [
         "#EXTM3U",
         "#EXTINF:200,Miles Davis - So What",
         "/music/Live in Paris/so what.mp3",
     ]
+
+
+def test_a_playlist_leads_from_where_it_lies(tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    names = ("a/ü.mp3", "#1 hit.mp3", "b.mp3", "s3://bucket/c.mp3")
+    songs = [Song(Path(name) if "://" in name else music / name) for name in names]
+    assert export.export(songs, music / "lists" / "p.m3u8", "m3u") == 4
+    paths = (music / "lists" / "p.m3u8").read_text(encoding="utf-8").splitlines()[2::2]
+    assert paths == ["../a/ü.mp3", "../#1 hit.mp3", "../b.mp3", "s3://bucket/c.mp3"]
+    for path in paths[:3]:
+        assert (music / "lists" / path).resolve() in {song.path for song in songs}
+    export.export(songs, music / "p.m3u8", "m3u")  # beside the music, where a name may look like a remark
+    assert (music / "p.m3u8").read_text(encoding="utf-8").splitlines()[2::2][1] == "./#1 hit.mp3"
+
+
+def test_nothing_is_written_over_unasked(library: Library, tmp_path: Path) -> None:
+    target = tmp_path / "t.csv"
+    target.write_text("mine")
+    with pytest.raises(FileError, match="--force"):
+        export.export(library.songs(), target, "csv")
+    assert target.read_text() == "mine"
+    export.export(library.songs(), target, "csv", force=True)
+    (tmp_path / "jazz.m3u8").write_text("mine")
+    with pytest.raises(FileError, match="--force"):
+        playlists.playlists(library, tmp_path)
+    assert [p.name for p in tmp_path.glob("*.m3u8")] == ["jazz.m3u8"]
+    assert len(playlists.playlists(library, tmp_path, force=True)) == 3
+
+
+def test_playlists_by_style(library: Library, tmp_path: Path) -> None:
+    library.add(Song(Path("/music/x.mp3"), styles=(Style("punk", 0.9), Style("ska", 0.5))))
+    library.add(Song(Path("/music/y.mp3"), styles=(Style("ska", 0.8),)))
+    written = playlists.playlists(library, tmp_path, by="style")
+    assert {name: (path.name, count) for name, (path, count) in written.items()} == {
+        "ska": ("ska.m3u8", 2),
+        "punk": ("punk.m3u8", 1),
+    }
+
+
+def test_tables_have_no_more_digits_than_mean_something(tmp_path: Path) -> None:
+    odd = Song(Path("/m/a.mp3"), duration=200.123456789, confidence=1 / 3, probabilities={"jazz": 1 / 3})
+    for form in ("csv", "json"):
+        export.export([odd], tmp_path / f"t.{form}", form)
+        text = (tmp_path / f"t.{form}").read_text()
+        assert "0.3333" in text
+        assert "0.33333" not in text
+        assert "200.1235" in text
 
 
 def test_playlists_have_names_that_every_system_allows(library: Library, tmp_path: Path) -> None:
@@ -444,7 +492,7 @@ def test_playlists_have_names_that_every_system_allows(library: Library, tmp_pat
         library.correct(found.path, genre)
     library.correct("/music/d.wav", "con")
     library.correct("/music/e.mp3", "../../etc/passwd")
-    written = export.playlists(library, tmp_path / "lists")
+    written = playlists.playlists(library, tmp_path / "lists")
     assert {path.name for path, _ in written.values()} == {p.name for p in (tmp_path / "lists").iterdir()}
     assert written["con"][0].name == "con_.m3u8"
     assert len({path.name.casefold() for path, _ in written.values()}) == len(written) == 6
@@ -453,7 +501,7 @@ def test_playlists_have_names_that_every_system_allows(library: Library, tmp_pat
 
 @given(st.text())
 def test_any_genre_gives_a_safe_name(text: str) -> None:
-    name = export.safe_name(text, set())
+    name = playlists.safe_name(text, set())
     assert name
     assert not set(name) & set('<>:"/\\|?*\0\n')
     assert len(name.encode()) <= 120
@@ -536,6 +584,8 @@ def test_the_commands(library: Library, tmp_path: Path) -> None:
     assert done["songs"] == 3
     assert "3 songs" in zhanr("library", "export", "genre=rock", "-o", tmp_path / "t.m3u8", *at).stdout
     assert len(lines(zhanr("library", "playlists", "-o", tmp_path / "lists", *at, "--json"))) == 3
+    assert "--force" in zhanr("library", "playlists", "-o", tmp_path / "lists", *at, code=1).stderr
+    assert "no playlist" in zhanr("library", "playlists", "--by", "style", "-o", tmp_path, *at).stdout
     (odd,) = lines(zhanr("library", "disagree", *at, "--json"))
     assert odd == {"path": "/music/d.wav", "tag": "Jazz", "genre": "rock", "confidence": 0.8}
     assert "2 tags agree, 1 disagree" in zhanr("library", "disagree", *at).stdout

@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +63,13 @@ def _sentence(error: Exception, what: str) -> str:
 
 
 # -- replacing
+
+
+def check_free(targets: Iterable[Path], *, force: bool) -> None:
+    """Refuse to take the place of files that are there already. Raises `FileError`."""
+    for target in () if force else targets:
+        if target.is_file():
+            raise FileError(target, "there is such a file already; --force replaces it")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -24,6 +24,9 @@ Filter = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Absolute = Annotated[
+    bool, typer.Option("--absolute", help="Playlists with full paths (default: relative to where the playlist lies).")
+]
 
 
 def open_library(context: typer.Context, library: Path | None) -> Library:
@@ -61,7 +64,7 @@ def overview(context: typer.Context, library: LibraryOption = None, as_json: Jso
 def _show_statistics(numbers: dict[str, Any]) -> None:
     console = Console(highlight=False)
     hours = numbers["seconds"] / 3600
-    console.print(f"{numbers['songs']:,} songs, {hours:,.1f} hours, {numbers['bytes'] / 1e9:,.1f} GB")
+    console.print(f"{output.many(numbers['songs'], 'song')}, {hours:,.1f} hours, {numbers['bytes'] / 1e9:,.1f} GB")
     rows = dict(numbers["genres"])
     if numbers["unsure"]:
         rows["not sure"] = numbers["unsure"]
@@ -142,6 +145,8 @@ def export(
     form: Annotated[
         str | None, typer.Option("--format", help="csv, manifest, json, parquet or m3u (default: by the file's name).")
     ] = None,
+    absolute: Absolute = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there already.")] = False,
     library: LibraryOption = None,
     as_json: Json = False,
 ) -> None:
@@ -154,8 +159,8 @@ def export(
     form = form or {"jsonl": "json", "m3u8": "m3u"}.get(suffix := target.suffix.lower().lstrip("."), suffix)
     with open_library(context, library) as opened:
         songs = opened.songs(query_of(filters), embeddings=form == "parquet")
-        count = exports.export(songs, target, form)
-    _done(as_json, f"{target}: {count:,} songs", path=str(target), songs=count)
+        count = exports.export(songs, target, form, absolute=absolute, force=force)
+    _done(as_json, f"{target}: {output.many(count, 'song')}", path=str(target), songs=count)
 
 
 @app.command("playlists")
@@ -163,16 +168,23 @@ def playlists(
     context: typer.Context,
     folder: Annotated[Path, typer.Option("-o", "--output", help="The folder to write them into.")],
     filters: Filter = None,
+    by: Annotated[
+        Literal["genre", "style"], typer.Option(help="One list for each genre, or for each style.")
+    ] = "genre",
+    absolute: Absolute = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the lists that are there already.")] = False,
     library: LibraryOption = None,
     as_json: Json = False,
 ) -> None:
-    """Write one M3U8 playlist per genre."""
-    from zhanr.library import export as exports
+    """Write one M3U8 playlist per genre or style, with paths relative to the playlists, so that both may be moved."""
+    from zhanr.library import playlists as lists
 
     with open_library(context, library) as opened:
-        written = exports.playlists(opened, folder, query_of(filters))
-    for genre, (path, count) in written.items():
-        _done(as_json, f"{path}: {count:,} songs", genre=genre, path=str(path), songs=count)
+        written = lists.playlists(opened, folder, query_of(filters), by=by, absolute=absolute, force=force)
+    for name, (path, count) in written.items():
+        _done(as_json, f"{path}: {output.many(count, 'song')}", **{by: name}, path=str(path), songs=count)
+    if not written and not as_json:
+        typer.echo(f"none of these songs has a {by}, so no playlist was written")
 
 
 @app.command("disagree")
@@ -255,7 +267,7 @@ def import_parquet(
         raise typer.BadParameter(f"--moved is FROM=TO, not {moved!r}")
     with Library.open(library or context.obj) as opened:
         count = parquet.import_songs(opened, source, replace=(before, after) if moved else None)
-    _done(as_json, f"{count:,} songs imported", path=str(source), songs=count)
+    _done(as_json, f"{output.many(count, 'song')} imported", path=str(source), songs=count)
 
 
 @app.command("prune")
@@ -265,7 +277,7 @@ def prune(context: typer.Context, library: LibraryOption = None, as_json: Json =
 
     with open_library(context, library) as opened:
         count = forget_missing(opened)
-    _done(as_json, f"{count:,} songs forgotten", songs=count)
+    _done(as_json, f"{output.many(count, 'song')} forgotten", songs=count)
 
 
 def _done(as_json: bool, text: str, **values: Any) -> None:

@@ -22,6 +22,11 @@ def default_jobs() -> int:
     return max(1, (os.cpu_count() or 2) // 2) if jobs is None else int(jobs)
 
 
+def many(count: int, what: str) -> str:
+    """A number and what is counted, in the plural unless it is one: "1 song", "1,200 songs"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def json_line(value: Mapping[str, Any]) -> None:
     """Print one JSON object on one line of standard output, at once."""
     print(json.dumps(value, ensure_ascii=False), flush=True)

@@ -123,7 +123,7 @@ def _report(summary: Summary, library: Path, model: str, *, stopped: bool, limit
         (summary.left, "left for the next scan"),
     ]
     parts = ", ".join(f"{n:,} {what}" for n, what in done if n)
-    typer.echo(f"{summary.found:,} songs found" + (f": {parts}" if parts else ""))
+    typer.echo(f"{output.many(summary.found, 'song')} found" + (f": {parts}" if parts else ""))
     for line in _remarks(summary, model, stopped=stopped, limited=limited):
         typer.echo(line)
     typer.echo(f"library: {library}, model: {model}")
@@ -133,15 +133,15 @@ def _remarks(summary: Summary, model: str, *, stopped: bool, limited: bool) -> I
     if stopped or (limited and summary.left):
         yield "the next `zhanr scan` goes on here"
     if summary.missing:
-        yield f"{summary.missing:,} songs can't be found any more; they are kept until `zhanr library prune`"
+        yield f"{output.many(summary.missing, 'song')} can't be found any more; kept until `zhanr library prune`"
     if summary.returned:
-        yield f"{summary.returned:,} songs are back"
+        yield f"{output.many(summary.returned, 'song')} came back"
     if summary.failed:
         yield "`zhanr library failures` shows what failed, and why"
     if summary.other_model:
         yield (
-            f"{summary.other_model:,} songs were classified with another model; "
-            f"`zhanr scan --again FOLDER` does them anew with {model}"
+            f"{output.many(summary.other_model, 'song')} classified with another model; "
+            f"`zhanr scan --again FOLDER` classifies anew with {model}"
         )
 
 

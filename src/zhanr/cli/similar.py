@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from zhanr.cli import output
-from zhanr.cli.library import Json, open_library
+from zhanr.cli.library import Absolute, Json, open_library
 from zhanr.cli.scan import LibraryOption
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def similar(
     playlist: Annotated[
         Path | None, typer.Option(help="Also write an M3U8 playlist that starts with the song itself.")
     ] = None,
+    absolute: Absolute = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a playlist that is there already.")] = False,
     model: Annotated[
         str | None,
         typer.Option(help="The model for a file that is not in the library.", show_default="the one of the library"),
@@ -41,8 +43,8 @@ def similar(
     for hit in hits:
         _show(hit, as_json=as_json)
     if playlist is not None:
-        count = export([seed, *(hit.song for hit in hits)], playlist, "m3u")
-        output.errors.print(f"{playlist}: {count:,} songs", markup=False)
+        count = export([seed, *(hit.song for hit in hits)], playlist, "m3u", absolute=absolute, force=force)
+        output.errors.print(f"{playlist}: {output.many(count, 'song')}", markup=False)
 
 
 def _seed(library: Library, path: Path, model: str | None) -> Song:
@@ -94,4 +96,6 @@ def duplicates(
         for song in group.songs:
             typer.echo(f"  {song.size / 1e6:8.1f} MB  {song.location}")
     if not as_json:
-        typer.echo(f"{len(groups):,} recordings are there more than once")
+        typer.echo(
+            f"{output.many(len(groups), 'recording')} {'is' if len(groups) == 1 else 'are'} there more than once"
+        )
