@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import zhanr  # noqa: F401 - before any test loads a library that would report its use: zhanr forbids it
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -7,12 +7,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from zhanr.errors import AudioError, ConfigError, DatasetError, ModelFileError, ZhanrError
 
 if TYPE_CHECKING:
     from zhanr.classifier import Classifier, Prediction, Style
+
+# Two libraries report their use to their makers unless these are set before they are loaded; everything that uses them
+# here is below this package, and processes that it starts inherit them. Nothing is stricter, so nothing is asked.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime from 1.29 on
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 __version__ = "0.1.0"
 __all__ = [

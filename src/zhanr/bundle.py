@@ -132,6 +132,8 @@ def _open_session(path: Path, data: bytes, threads: int) -> Any:
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
+    # on Windows, and where a program had loaded the runtime before zhanr, the variable of `zhanr` is not enough
+    onnxruntime.disable_telemetry_events()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
