@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from beets import config
 from beets.dbcore import types
+from beets.exceptions import UserError
 from beets.plugins import BeetsPlugin
-from beets.ui import Subcommand, UserError, print_, should_write
+from beets.ui import Subcommand, print_, should_write
 from beets.util import syspath
 from mediafile import MediaFile, UnreadableFileError
 
