@@ -126,6 +126,59 @@ def test_a_bad_file_gets_a_card_that_says_why(home: Page, tmp_path: Path) -> Non
     expect(home.get_by_role("status")).to_contain_text("no answer")
 
 
+def test_a_person_without_a_song_learns_what_it_knows_and_tries_ours(home: Page) -> None:
+    known = home.locator(".known li")
+    assert "disco" in known.all_inner_texts()
+    expect(home.get_by_role("heading", name=f"The {known.count()} genres it knows")).to_be_visible()
+    expect(home.get_by_role("link", name="REST interface")).to_have_attribute("href", "/api/v1/docs")
+    home.get_by_role("button", name="Disco").click()
+    expect(home.locator(".song .genre")).to_have_text("disco")
+    expect(home.locator(".about")).to_be_hidden()
+
+
+def test_a_refused_microphone_says_so_where_it_can_be_seen(new_page: NewPage) -> None:
+    page = new_page()
+    refuse = "() => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    page.add_init_script(f"navigator.mediaDevices.getUserMedia = {refuse}")
+    page.reload()
+    ready(page).locator("#record").click()
+    expect(page.get_by_role("alert")).to_contain_text("The microphone may not be used")
+    expect(page.get_by_role("alert")).to_be_in_viewport()
+
+
+def test_a_server_that_is_away_is_said_in_our_words(home: Page) -> None:
+    card = add(home, DISCO)
+    home.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('Failed to fetch')); }")
+    card.get_by_role("button", name="Why disco?").click()
+    expect(card.locator(".panel")).to_contain_text("The server can’t be reached. Is zhanr still running?")
+
+
+def test_a_file_that_is_dropped_on_another_page_is_heard(new_page: NewPage) -> None:
+    page = new_page("/tags")
+    page.wait_for_selector("form")
+    data = base64.b64encode((DEMO / DISCO).read_bytes()).decode()
+    page.evaluate(DROP, [DISCO, data])
+    expect(page.locator(".song .genre")).to_have_text("disco")
+    assert page.url.endswith("/")
+
+
+def test_a_long_song_has_a_timeline_that_can_be_read(home: Page) -> None:
+    moments = [
+        {"start": 10 * i, "end": 10 * i + 10, "genre": g, "probabilities": {"jazz": p, "rock": 1 - p}}
+        for i in range(360)
+        for g, p in [("jazz", 0.9) if i % 3 else ("rock", 0.2)]
+    ]
+    script = """async (moments) => {
+        const { merged } = await import("/assets/draw.js");
+        return merged(moments, 72).map((m) => [m.start, m.end, m.genre, m.probabilities.jazz]);
+    }"""
+    shown = home.evaluate(script, moments)
+    assert (shown[0][0], shown[-1][1]) == (0, 3600)
+    assert all(end - start >= 60 for start, end, *_ in shown[:-1])
+    assert {genre for _, _, genre, _ in shown} == {"jazz"}
+    assert all(0.5 < p < 0.8 for *_, p in shown)
+
+
 def test_two_people_see_only_their_own_songs(new_page: NewPage) -> None:
     one, two = ready(new_page()), ready(new_page())
     one.set_input_files("#files", DEMO / METAL)

@@ -142,8 +142,24 @@ export class SongCard extends EventTarget {
     this.#player.addEventListener("cannot", () => this.#cannotPlay());
     this.#plot = pictures && new Plot({ ...answer, ...pictures }, this.#player, look, name);
     Object.assign(this.#why, { plot: this.#plot, player: this.#player });
-    this.body.append(...[this.#controls(), this.#plot?.node, this.#why.panel, this.#similar?.node].filter(Boolean));
+    this.body.append(
+      ...[this.#controls(), this.#plot?.node, this.#shares(answer), this.#why.panel, this.#similar?.node].filter(
+        Boolean,
+      ),
+    );
     this.#soundChanged();
+  }
+
+  /** How much of its time the song sounds like what, where that is more than one genre. */
+  #shares({ timeline }) {
+    const seconds = new Map();
+    for (const { genre, start, end } of timeline) seconds.set(genre, (seconds.get(genre) ?? 0) + end - start);
+    if (seconds.size < 2) return null;
+    const total = [...seconds.values()].reduce((a, b) => a + b);
+    const most = [...seconds].sort((a, b) => b[1] - a[1]).slice(0, N_BARS);
+    const item = ([genre, time]) =>
+      el("li", { style: { "--colour": this.#look.colours[genre] } }, `${genre} ${percent(time / total)} of the time`);
+    return el("ul", { class: "shares", "aria-label": "Over time" }, ...most.map(item));
   }
 
   #soundChanged() {

@@ -1,6 +1,8 @@
 // Drawing a song on canvases that share one time axis: waveform, spectrogram, timeline, explanation.
 
-import { clock, hertz, percent } from "./dom.js";
+import { clock, percent } from "./dom.js";
+
+const LEAST = 20; // pixels that a block of the timeline takes at least
 
 /** A canvas of its box's size in real pixels; gives its context, to draw in CSS pixels. */
 export function prepare(canvas) {
@@ -92,8 +94,9 @@ export function spectrogram(canvas, drawn, span) {
 /** What each moment sounds like: a tinted block, its line as long as it is sure, and its genre where the word fits. */
 export function timeline(canvas, moments, duration, colours, ink) {
   const { context, width, height } = prepare(canvas);
-  const blocks = moments.map((moment, i) => {
-    const next = moments[i + 1]?.start ?? Infinity; // windows may overlap
+  const shown = merged(moments, (LEAST * duration) / width);
+  const blocks = shown.map((moment, i) => {
+    const next = shown[i + 1]?.start ?? Infinity; // windows may overlap
     const x = (moment.start / duration) * width;
     return {
       genre: moment.genre,
@@ -104,7 +107,7 @@ export function timeline(canvas, moments, duration, colours, ink) {
   });
   for (const { genre, p, x, w } of blocks) {
     context.fillStyle = colours[genre];
-    context.globalAlpha = 0.1 + 0.25 * p;
+    context.globalAlpha = shown === moments ? 0.1 + 0.25 * p : 0.25 + 0.6 * p; // colour must do where no word fits
     context.beginPath();
     context.roundRect(x, 0, Math.max(1, w), height, 5);
     context.fill();
@@ -121,6 +124,24 @@ export function timeline(canvas, moments, duration, colours, ink) {
   if (blocks.every(({ genre, p, w }) => fits(`${genre}  ${percent(p)}`, w)))
     for (const { genre, p, x } of blocks) write(`${genre}  ${percent(p)}`, x);
   else for (const { genre, x, end } of stretches(blocks)) if (fits(genre, end - x)) write(genre, x);
+}
+
+/** The moments of a long song as fewer ones, none shorter than `least` seconds: means of their probabilities. */
+export function merged(moments, least) {
+  if (moments.every(({ start, end }) => end - start >= least)) return moments;
+  const groups = [];
+  for (const moment of moments) {
+    const group = groups.at(-1);
+    if (group && group[0].start + least > moment.start + 0.5 * (moment.end - moment.start)) group.push(moment);
+    else groups.push([moment]);
+  }
+  return groups.map((group) => {
+    if (group.length === 1) return group[0];
+    const mean = (genre) => group.reduce((sum, { probabilities }) => sum + probabilities[genre], 0) / group.length;
+    const means = Object.keys(group[0].probabilities).map((genre) => [genre, mean(genre)]);
+    const [genre] = means.reduce((best, other) => (other[1] > best[1] ? other : best));
+    return { start: group[0].start, end: group.at(-1).end, genre, probabilities: Object.fromEntries(means) };
+  });
 }
 
 /** Neighbours of the same genre as one. */
@@ -150,23 +171,18 @@ export function axis(canvas, duration, ink) {
   }
 }
 
-/** Where some frequencies lie, over the spectrogram's left side. `edges` are those of the bins, in hertz. */
-export function frequencies(canvas, edges) {
-  const { context, height } = prepare(canvas);
+/** Where some frequencies lie, beside the spectrogram and not over it. `edges` are those of the bins, in hertz. */
+export function frequencies(canvas, edges, ink) {
+  const { context, width, height } = prepare(canvas);
   if (!edges) return;
-  context.font = `500 11px ${font(canvas)}`;
+  context.font = `11px ${font(canvas)}`;
+  context.fillStyle = ink;
+  context.textAlign = "right";
   context.textBaseline = "middle";
   for (const f of [250, 1000, 2000, 4000, 8000]) {
+    const text = f < 1000 ? String(f) : `${f / 1000}k`; // hertz; the room is narrow
     const y = height * (1 - place(edges, f));
-    if (y < 9 || y > height - 9) continue;
-    const text = hertz(f),
-      w = context.measureText(text).width;
-    context.fillStyle = "rgb(10 12 16 / 62%)";
-    context.beginPath();
-    context.roundRect(6, y - 8, w + 10, 16, 4);
-    context.fill();
-    context.fillStyle = "#fff";
-    context.fillText(text, 11, y + 0.5);
+    if (f > edges[0] && f < edges.at(-1) && context.measureText(text).width < width) context.fillText(text, width, y);
   }
 }
 

@@ -1,5 +1,6 @@
 // The first page: songs come in by the button, by dropping them or from the microphone, and each gets a card.
 
+import { about } from "./about.js";
 import { SongCard } from "./card.js";
 import { calm, el, icon } from "./dom.js";
 import { playerBar } from "./player_bar.js";
@@ -25,8 +26,12 @@ class ListenPage extends HTMLElement {
     this.few = el("div", { class: "s-few" });
     this.many = new SongList(settings, (song) => this.#card(song));
     this.many.addEventListener("close", (event) => this.#remove(/** @type {CustomEvent} */ (event).detail));
+    const failed = (text) => {
+      this.trouble.textContent = text;
+    };
+    const more = about((files) => songs.add(files), failed);
     const list = el("section", { id: "songs", "aria-label": "Your songs" }, this.few, this.many.node);
-    this.append(this.#hero(), list, this.#keys());
+    this.append(this.#hero(), more, list, this.#keys());
     songs.addEventListener("change", this.#follow);
     songs.addEventListener("added", this.#added);
     playerBar.addEventListener("change", this.#mark);

@@ -50,7 +50,7 @@ class MapPage extends HTMLElement {
       { class: "m-tools" },
       zoom("Zoom in", "+", 1.6),
       zoom("Zoom out", "−", 1 / 1.6),
-      zoom("Show all", "1:1", 0),
+      zoom("Show all", "All", 0),
       el("label", { for: "sound" }, this.sound, "Play what I point at"),
     );
     this.plot = el("div", { class: "m-plot z-card" }, this.canvas, this.tip, tools);

@@ -64,7 +64,7 @@ export class Plot {
     draw.waveform(this.#canvases.played, peaks, span, colour);
     const drawn = draw.image(picture, nBins, this.#reasons ? draw.dim() : draw.ramp(colour));
     draw.spectrogram(this.#canvases.picture, drawn, span);
-    draw.frequencies(this.#canvases.scale, hertz);
+    draw.frequencies(this.#canvases.scale, hertz, muted);
     draw.timeline(this.#canvases.moments, timeline, duration, colours, ink);
     draw.axis(this.#canvases.axis, duration, muted);
     if (this.#reasons) draw.saliency(this.#canvases.reasons, this.#reasons, duration, hertz);

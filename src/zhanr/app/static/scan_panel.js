@@ -102,7 +102,8 @@ class ScanPanel extends HTMLElement {
     if (stage === "looking") return `Looking through the folders: ${many(done, "song")} found so far …`;
     if (stage === "listening") {
       const pace = rate ? `, ${rate.toFixed(1)} a second` : "";
-      return `${done.toLocaleString("en")} of ${many(total, "song")}${pace}${left === null ? "" : `, ${span(left)} left`}`;
+      const rest = left === null ? "" : `, ${span(left)} left`;
+      return `${done.toLocaleString("en")} of ${many(total, "song")}${pace}${rest}`;
     }
     if (stage === "done") return `Done in ${clock(summary.seconds)}. ${sentence(summary)}`;
     if (stage === "stopped") return `Stopped; what was done is kept. ${sentence(summary)}`;

@@ -11,8 +11,9 @@ const FIELDS = ["key", "tab", "added", "name", "size", "state", "id", "answer", 
 const LOST = "This page was left before the song was sent. Please add it again.";
 
 /**
- * What a card and a list show. `state` is "waiting", "working", "done" or "failed"; `note` and `share` (0 to 1, null where
- * nobody knows) say how far it is; `gone` is true where the server has deleted the sound. Every change is an event "change".
+ * What a card and a list show. `state` is "waiting", "working", "done" or "failed"; `note` and `share` (0 to 1, null
+ * where nobody knows) say how far it is; `gone` is true where the server has deleted the sound. Every change is an
+ * event "change".
  */
 export class Song extends EventTarget {
   #file = null;

@@ -44,7 +44,7 @@ export class SongList extends EventTarget {
     super();
     this.#look = look;
     this.#card = card;
-    this.summary = el("p", { class: "s-summary" });
+    this.summary = el("h2", { class: "s-summary" });
     this.picks = el("div", { class: "s-picks", role: "group", "aria-label": "Show" });
     this.order = el(
       "select",

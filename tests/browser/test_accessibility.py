@@ -1,0 +1,77 @@
+"""axe-core over every page, in light and dark, on a phone and on a large screen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from browser.conftest import DEMO, PATIENCE, ROOT, NewPage
+
+expect.set_options(timeout=PATIENCE)
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+SIZES = [(375, 800), (1440, 900)]
+SCHEMES = ["light", "dark"]
+PAGES = {
+    "/library": ".t-row",
+    "/review": ".r-card h2",
+    "/tags": "form",
+    "/map": "canvas",
+    "/api/v1/docs": "h1",
+}
+RUN = """async () => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return violations.map(({ id, nodes }) => [id, nodes.map((n) => [n.html.slice(0, 160), n.failureSummary])]);
+}"""
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    if not AXE.is_file():
+        message = "needs axe-core (make web/node_modules/.package-lock.json)"
+        if os.environ.get("ZHANR_REQUIRE_BROWSER") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    return AXE.read_text("utf-8")
+
+
+def violations(page: Page, axe: str) -> Any:
+    page.evaluate("document.getAnimations().forEach((animation) => animation.finish?.call(animation))")
+    page.evaluate(axe)
+    return page.evaluate(RUN)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page(new_page: NewPage, axe: str, path: str, size: tuple[int, int], scheme: str) -> None:
+    page = new_page(path, color_scheme=scheme, viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+    page.wait_for_selector(PAGES[path])
+    assert violations(page, axe) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_first_page_in_all_its_states(
+    new_page: NewPage, axe: str, size: tuple[int, int], scheme: str, tmp_path: Path
+) -> None:
+    page = new_page(color_scheme=scheme, viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
+    page.wait_for_selector("zhanr-listen[data-ready]")
+    assert violations(page, axe) == []
+    page.set_input_files("#files", [DEMO / "disco.m4a", DEMO / "rock.aiff"])
+    expect(page.locator(".song .genre")).to_have_count(2)
+    page.get_by_role("button", name="Why disco?").click()
+    expect(page.locator(".strongest li")).to_have_count(3)
+    assert violations(page, axe) == []
+    bad = tmp_path / "bad.mp3"
+    bad.write_text("just words")
+    page.set_input_files("#files", [DEMO / "jazz.wav", bad])
+    expect(page.locator(".s-row[aria-busy=false]")).to_have_count(4)
+    page.locator(".s-toggle", has_text="jazz.wav").click()
+    expect(page.locator(".s-row canvas.picture")).to_be_visible()
+    assert violations(page, axe) == []
+    page.get_by_role("button", name="Remove all…").click()
+    assert violations(page, axe) == []
