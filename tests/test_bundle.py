@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from zhanr.bundle import CARD_KEY, Card, builtin_models, load_bundle, write_bundle
+from tiny import N_BINS, N_FRAMES, tiny_model
+from zhanr.bundle import CARD_KEY, builtin_models, load_bundle, write_bundle
+from zhanr.card import Card, OperatingPoint, StyleLabel
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import ConfigError, ModelFileError
 from zhanr.lab import networks as models
@@ -86,7 +88,7 @@ def rewrite(path: Path, values: dict[str, Any]) -> None:
         ({"colour": "blue"}, "unknown setting colour"),
         ({"labels": None}, "Card.labels"),
         ({"labels": ["a", "a", "b"]}, "different genres"),
-        ({"format_version": 99}, "reads version 1"),
+        ({"format_version": 99}, "reads version 2 and older"),
         ({"temperature": 0}, "must be positive"),
         ({"thresholds": {"luck": 1.0}}, "unknown luck"),
         ({"features": {"hop": 3}}, "unknown setting hop"),
@@ -142,3 +144,45 @@ def test_the_models_in_the_box(name: str) -> None:
     shape = (2, bundle.card.features.n_bins, bundle.card.windows.frames)
     outputs = bundle.run(np.random.default_rng(0).random(shape, dtype=np.float32))
     assert outputs.embedding.shape == (2, bundle.card.embedding_size)
+
+
+def test_a_card_of_the_first_version_is_read(tmp_path: Path, graph: bytes, card: Card) -> None:
+    path = tmp_path / "m.onnx"
+    write_bundle(path, graph, card)
+    old = {k: v for k, v in card.to_dict().items() if k not in ("styles", "precisions")} | {"format_version": 1}
+    rewrite(path, old)
+    found = load_bundle(path).card
+    assert (found.styles, found.precisions) == ((), ())
+    assert load_bundle(write_bundle(tmp_path / "new.onnx", graph, found).path).card == card
+
+
+def test_styles_stand_in_the_card_and_in_the_graph(tmp_path: Path) -> None:
+    labels = (StyleLabel("punk", 0.5, "rock"), StyleLabel("live", 0.9))
+    bundle = load_bundle(tiny_model(tmp_path / "m.onnx", styles=labels, novelty=0.7))
+    assert bundle.card.styles == labels
+    outputs = bundle.run(np.full((3, N_BINS, N_FRAMES), 0.5, np.float32))
+    assert outputs.styles is not None
+    assert outputs.styles.shape == (3, 2)
+    assert outputs.novelty is not None
+    np.testing.assert_allclose(outputs.novelty, [0.5, 0.5, 0.5])
+    for styles in ((), labels[:1]):
+        with pytest.raises(ModelFileError, match=r"styles"):
+            bundle.with_card(dataclasses.replace(bundle.card, styles=styles))
+    plain = load_bundle(tiny_model(tmp_path / "plain.onnx"))
+    with pytest.raises(ModelFileError, match="styles must be"):
+        plain.with_card(dataclasses.replace(plain.card, styles=labels))
+    with pytest.raises(ModelFileError, match="threshold of novelty"):
+        plain.with_card(dataclasses.replace(plain.card, thresholds={"novelty": 1.0}))
+
+
+def test_a_precision_is_a_row_of_the_table_or_the_next_above(card: Card) -> None:
+    rows = (OperatingPoint(0.8, 0.4, 0.9, 0.81, 2.0), OperatingPoint(0.95, 0.9, 0.5, 0.96))
+    promising = dataclasses.replace(card, precisions=rows)
+    assert promising.at(0.8).thresholds == promising.at(0.1).thresholds == {"confidence": 0.4, "novelty": 2.0}
+    assert promising.at(0.9).thresholds == promising.at(0.95).thresholds == {"confidence": 0.9}
+    with pytest.raises(ConfigError, match=r"0\.99 is more than the model .* can promise \(it has 0\.8, 0\.95\)"):
+        promising.at(0.99)
+    with pytest.raises(ConfigError, match="no table of precisions"):
+        card.at(0.9)
+    with pytest.raises(ConfigError, match="must rise"):
+        dataclasses.replace(card, precisions=rows[::-1])

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 from audio_files import FORMATS, encode, music
+from tiny import tiny_model
 from zhanr import AudioError, Classifier, Prediction
 from zhanr.audio import load
+from zhanr.card import OperatingPoint, StyleLabel
+from zhanr.errors import ConfigError
 from zhanr.features import dequantise, extract, quantise
 from zhanr.lab.datasets import Dataset, Track
 from zhanr.lab.extract import extract_dataset
@@ -141,8 +144,69 @@ def test_a_silent_part_is_not_asked(classifier: Classifier) -> None:
     fmt = dataclasses.replace(FORMATS["wav-f32"], rate=22050)
     whole = classifier.predict(encode(np.concatenate([silent_segment, y])[:, None], fmt))
     alone = classifier.predict(encode(y[:, None], fmt))
-    assert whole.timeline[0].start == pytest.approx(len(silent_segment) / 22050)
+    silence, first = whole.timeline[:2]
+    assert (silence.start, silence.genre, silence.probabilities, silence.reason) == (0, None, {}, "silence")
+    assert silence.end == first.start == pytest.approx(len(silent_segment) / 22050)
+    assert first.genre is not None
     assert whole.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
+
+
+def sound(*parts: tuple[str, float], rate: int = 8000) -> bytes:
+    """A WAV of stretches of noise and of silence, of so many seconds each."""
+    rng = np.random.default_rng(0)
+    pieces = [(what == "noise") * rng.normal(0, 0.1, int(seconds * rate)) for what, seconds in parts]
+    fmt = dataclasses.replace(FORMATS["wav-f32"], rate=rate)
+    return encode(np.concatenate(pieces).astype(np.float32)[:, None], fmt)
+
+
+def test_silence_inside_and_behind_a_song_counts_for_nothing(tmp_path: Path) -> None:
+    """Windows of 1.6 s, every 0.8 s; segments of 30 s."""
+    classifier = Classifier.load(tiny_model(tmp_path / "m.onnx"))
+    alone = classifier.predict(sound(("noise", 16)))
+    assert all(moment.genre for moment in alone.timeline)
+    pauses = classifier.predict(sound(("noise", 8), ("silence", 12), ("noise", 8), ("silence", 67)))
+    quiet = [(m.start, m.end) for m in pauses.timeline if m.genre is None]
+    inside = [start for start, _ in quiet if start < 25]
+    assert inside[0] == pytest.approx(8, abs=0.9)
+    assert inside[-1] + 1.6 == pytest.approx(20, abs=0.9)
+    assert quiet[-1] == pytest.approx((30, 95), abs=0.9)
+    assert {m.reason for m in pauses.timeline if m.genre is None} == {"silence"}
+    assert pauses.probabilities == pytest.approx(alone.probabilities, abs=0.02)
+    assert pauses.to_dict(timeline=True)["timeline"][-1]["genre"] is None
+
+
+def test_styles_are_those_above_their_own_thresholds(tmp_path: Path) -> None:
+    labels = tuple(StyleLabel(f"style {i}", 0.1 * i + 0.05) for i in range(10))
+    prediction = Classifier.load(tiny_model(tmp_path / "m.onnx", styles=labels)).predict(sound(("noise", 4)))
+    assert 1 <= len(prediction.styles) <= 5
+    limits = {label.name: label.threshold for label in labels}
+    above = [p - limits[name] for name, p in prediction.styles]
+    assert above == sorted(above, reverse=True)
+    assert min(above) >= 0
+    assert prediction.to_dict()["styles"][0] == {
+        "name": prediction.styles[0].name,
+        "probability": round(prediction.styles[0].probability, 4),
+    }
+    assert "styles" not in Classifier.load(tiny_model(tmp_path / "n.onnx")).predict(sound(("noise", 4))).to_dict()
+
+
+def test_a_network_may_tell_novelty_by_itself(tmp_path: Path) -> None:
+    known = Classifier.load(tiny_model(tmp_path / "m.onnx", novelty=1.0)).predict(sound(("noise", 4)))
+    new = Classifier.load(tiny_model(tmp_path / "n.onnx", novelty=0.0)).predict(sound(("noise", 4)))
+    assert known.genre is not None
+    assert new.genre is None
+    assert "none of the genres" in str(new.reason)
+
+
+def test_a_lower_precision_gives_more_answers(tmp_path: Path) -> None:
+    rows = (OperatingPoint(0.5, 0.2, 0.9, 0.6), OperatingPoint(0.95, 0.99999, 0.1, 0.96))
+    path = tiny_model(tmp_path / "m.onnx", confidence=0.99999, precisions=rows)
+    song = sound(("noise", 4))
+    assert Classifier.load(path).predict(song).genre is None
+    assert Classifier.load(path, precision=0.95).predict(song).genre is None
+    assert Classifier.load(path, precision=0.5).predict(song).genre is not None
+    with pytest.raises(ConfigError, match="more than the model tiny can promise"):
+        Classifier.load(path, precision=0.99)
 
 
 def test_unsure_says_so_and_why(classifier: Classifier) -> None:

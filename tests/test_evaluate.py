@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from zhanr.bundle import Card
+from zhanr.card import Card
 from zhanr.classifier import Classifier, Prediction
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import AudioError, ConfigError, DatasetError

@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "words"},
     {"files"},
     {"config", "prediction"},
-    {"settings"},
+    {"settings", "card"},
     {"audio", "features", "windows", "aggregate", "library"},
     {"metrics", "bundle", "segments"},
     {"classifier", "vocabulary"},

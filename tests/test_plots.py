@@ -229,13 +229,13 @@ def test_wrong_requests_are_refused_and_write_nothing(tmp_path: Path) -> None:
         plots.risk_coverage(CONFIDENCE, CORRECT, tmp_path / "risk.png", style="pink")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expected a matrix"):
         plots.confusion_matrix(["a"], [[1, 2], [3, 4]], tmp_path / "matrix.png")
-    with pytest.raises(FileError, match="can't be read"):
+    with pytest.raises(FileError, match="no such file"):
         plots.learning_curves(tmp_path / "absent.csv", tmp_path / "curves.png")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_matplotlib_the_error_says_what_to_install() -> None:
-    code = "import sys; sys.modules['matplotlib'] = None; from zhanr.lab.evaluation import plots"
+    code = "import sys; sys.modules['matplotlib'] = None; from zhanr.lab import plots"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "needs matplotlib: pip install 'zhanr[train]'" in done.stderr

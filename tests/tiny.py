@@ -9,7 +9,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from zhanr.bundle import Card, write_bundle
+from zhanr.bundle import write_bundle
+from zhanr.card import Card, OperatingPoint, StyleLabel
 from zhanr.config import FeatureConfig, WindowConfig
 
 LABELS = ("classical", "jazz", "rock")
@@ -23,22 +24,38 @@ def tiny_model(
     labels: tuple[str, ...] = LABELS,
     confidence: float = 0.0,
     weights: NDArray[np.float32] | None = None,
+    styles: tuple[StyleLabel, ...] = (),
+    precisions: tuple[OperatingPoint, ...] = (),
+    novelty: float | None = None,
 ) -> Path:
-    """Write a model whose embedding is the mean spectrum, and whose logits are a linear map of it, random or given."""
+    """Write a model whose embedding is the mean spectrum, and whose logits are a linear map of it, random or given.
+
+    Its styles are as many of the embedding's numbers. With `novelty`, a threshold, it tells that of a song: the mean of
+    its spectrum.
+    """
     if weights is None:
         weights = np.random.default_rng(seed).normal(size=(N_BINS, len(labels))).astype(np.float32)
+    more: dict[str, list[str | int | None]] = {"styles": ["n", len(styles)]} if styles else {}
+    more |= {} if novelty is None else {"novelty": ["n"]}
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["embedding"], axes=[2], keepdims=0),
+        helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
+        helper.make_node("MatMul", ["embedding", "choice"], ["styles"]),
+        helper.make_node("ReduceMean", ["embedding"], ["novelty"], axes=[1], keepdims=0),
+    ]
     graph = helper.make_graph(
-        [
-            helper.make_node("ReduceMean", ["x"], ["embedding"], axes=[2], keepdims=0),
-            helper.make_node("MatMul", ["embedding", "weights"], ["logits"]),
-        ],
+        [node for node in nodes if node.output[0] in ("embedding", "logits", *more)],
         "tiny",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", N_BINS, N_FRAMES])],
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", len(labels)]),
             helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", N_BINS]),
+            *(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in more.items()),
         ],
-        [numpy_helper.from_array(weights, "weights")],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.eye(N_BINS, len(styles), dtype=np.float32), "choice"),
+        ][: 2 if styles else 1],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     card = Card(
@@ -48,7 +65,9 @@ def tiny_model(
         windows=WindowConfig(frames=N_FRAMES, hop=16, segment_frames=600),
         embedding_size=N_BINS,
         licence="Apache-2.0",
-        thresholds={"confidence": confidence},
+        thresholds={"confidence": confidence} | ({} if novelty is None else {"novelty": novelty}),
+        styles=styles,
+        precisions=precisions,
         training={"seed": seed},
     )
     onnx.checker.check_model(model)

@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 
 import zhanr
 from research.backbone.network import Backbone
-from zhanr.bundle import Bundle, Card, write_bundle
+from zhanr.bundle import Bundle, write_bundle
+from zhanr.card import Card
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import ConfigError
 from zhanr.lab.datasets.store import FeatureStore

@@ -78,6 +78,12 @@ def novelty(probabilities: Probabilities, embedding: NDArray[Any], prototypes: N
     return entropy + float(distances.min())
 
 
+def sigmoid(logits: NDArray[Any]) -> Probabilities:
+    """1 / (1 + exp(-logits)), same shape."""
+    result: Probabilities = 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, np.float64)))  # which never overflows
+    return result
+
+
 def aggregate(
     logits: NDArray[Any], method: Aggregation = "mean_log_probability", *, temperature: float = 1.0
 ) -> Probabilities:

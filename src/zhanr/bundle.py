@@ -7,11 +7,11 @@ missing is an error: the numbers that serving needs come from here and from nowh
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,65 +19,38 @@ import numpy as np
 from numpy.typing import NDArray
 
 import zhanr.features  # noqa: F401 - a card may name a kind of picture that is entered there
-from zhanr.config import Aggregation, Config, FeatureConfig, WindowConfig
+from zhanr.card import FORMAT_VERSION
+from zhanr.card import Card as Card
 from zhanr.errors import ConfigError, ModelFileError
 from zhanr.files import read_failure, replacing
 
-FORMAT_VERSION = 1
 CARD_KEY = "zhanr"
 DEFAULT_MODEL = "default"
 _MODELS = Path(__file__).parent / "data" / "models"
 
 
-@dataclass(frozen=True)
-class Card(Config):
-    """What a model file says of itself.
-
-    `thresholds` holds "confidence" (below it the answer is "not sure") and, where the graph has an output `prototypes`,
-    "novelty" (above it the song is like nothing that the model knows); an absent one never says "not sure".
-    """
-
-    name: str
-    labels: tuple[str, ...]
-    features: FeatureConfig
-    windows: WindowConfig
-    embedding_size: int
-    licence: str
-    aggregation: Aggregation = "mean_log_probability"
-    temperature: float = 1.0
-    thresholds: dict[str, float] = field(default_factory=dict)
-    description: str = ""
-    training: dict[str, Any] = field(default_factory=dict)
-    scores: dict[str, Any] = field(default_factory=dict)
-    parents: tuple[dict[str, Any], ...] = ()
-    format_version: int = FORMAT_VERSION
-
-    def __post_init__(self) -> None:
-        if self.format_version != FORMAT_VERSION:
-            raise ConfigError(
-                f"Card.format_version is {self.format_version}; this zhanr reads version {FORMAT_VERSION}"
-            )
-        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
-            raise ConfigError(f"Card.labels must be at least two different genres, got {list(self.labels)}")
-        if self.temperature <= 0:
-            raise ConfigError(f"Card.temperature must be positive, got {self.temperature}")
-        if unknown := set(self.thresholds) - {"confidence", "novelty"}:
-            raise ConfigError(f"Card.thresholds: unknown {', '.join(sorted(unknown))}")
-
-    def to_json(self) -> str:
-        """The card as JSON, the form in which it lies in the file."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=1)
-
-
 class Outputs(NamedTuple):
     """What the network says of each window: logits (n, n_genres) and embedding (n, d).
 
-    `prototypes` (n_genres, d), where a network has them, are the genres' own places among the embeddings.
+    Where a network has them: `prototypes` (n_genres, d), the genres' own places among the embeddings; `styles`
+    (n, n_styles), logits of a sigmoid each; `novelty` (n,), the larger, the less like anything that it was fitted on.
     """
 
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
-    prototypes: NDArray[np.float32] | None
+    prototypes: NDArray[np.float32] | None = None
+    styles: NDArray[np.float32] | None = None
+    novelty: NDArray[np.float32] | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence[Outputs]) -> Outputs:
+        """What several runs of one network gave, one after the other."""
+
+        def rows(name: str) -> Any:
+            values = [getattr(part, name) for part in parts]
+            return values[0] if name == "prototypes" or values[0] is None else np.concatenate(values)
+
+        return cls(*map(rows, cls._fields))
 
 
 class Bundle:
@@ -106,7 +79,7 @@ class Bundle:
     def run(self, windows: NDArray[np.float32]) -> Outputs:
         """Run the network on windows (n, n_bins, n_frames) of values 0..1. Safe to call from several threads."""
         values = dict(zip(self._outputs, self._session.run(None, {"x": windows}), strict=True))
-        return Outputs(values["logits"], values["embedding"], values.get("prototypes"))
+        return Outputs(**values)
 
     def _check_graph(self) -> None:
         """Refuse a graph whose shapes disagree with its card, now and not at the first song."""
@@ -114,6 +87,10 @@ class Bundle:
         if set(inputs) != {"x"} or not {"logits", "embedding"} <= set(self._outputs) <= set(Outputs._fields):
             raise ModelFileError(self.path, "its graph does not have the input x and the outputs logits, embedding")
         card = self.card
+        if bool(card.styles) != ("styles" in self._outputs):
+            raise ModelFileError(self.path, "styles must be both in its card and among its graph's outputs")
+        if "novelty" in card.thresholds and not {"novelty", "prototypes"} & set(self._outputs):
+            raise ModelFileError(self.path, "its card has a threshold of novelty but its graph does not tell it")
         shapes = {o.name: o.shape for o in self._session.get_outputs()}
         expected = {
             "bins": (inputs["x"][1], card.features.n_bins),
@@ -121,6 +98,8 @@ class Bundle:
             "embedding": (shapes["embedding"][1], card.embedding_size),
             "frames": (inputs["x"][2], card.windows.frames),
         }
+        if card.styles:
+            expected["styles"] = (shapes["styles"][1], len(card.styles))
         for what, (graph, said) in expected.items():
             if isinstance(graph, int) and graph != said:
                 raise ModelFileError(self.path, f"its card says {said} {what} but its graph has {graph}")
@@ -187,7 +166,8 @@ def write_bundle(path: str | os.PathLike[str], graph: bytes, card: Card) -> Bund
     import onnx
 
     model = onnx.load_model_from_string(graph)
-    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    written = dataclasses.replace(card, format_version=FORMAT_VERSION)
+    onnx.helper.set_model_props(model, {CARD_KEY: written.to_json()})
     data = model.SerializeToString()
     target = Path(path)
     bundle = Bundle(target, data)  # before anything is written: a file that can't be served is not made

@@ -12,21 +12,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr import features, windows
-from zhanr.aggregate import aggregate, novelty, softmax
+from zhanr.aggregate import aggregate, novelty, sigmoid, softmax
 from zhanr.audio import AudioReader, Source
-from zhanr.bundle import Bundle, Card, Outputs, load_bundle
+from zhanr.bundle import Bundle, Outputs, load_bundle
+from zhanr.card import Card
 from zhanr.errors import AudioError, ModelFileError
-from zhanr.prediction import Moment, Prediction, Style
+from zhanr.prediction import DOUBTFUL, NOVEL, SILENCE, Moment, Prediction, Style
 from zhanr.segments import Segment, segments
 
 __all__ = ["Classifier", "Moment", "Prediction", "Style"]
 
+GAP = 0.1  # seconds between two windows that are no more than rounding
+MAX_STYLES = 5
+SOUNDING = 0.5  # a window of which no more than this share sounds counts for nothing
+
 
 class WindowOutputs(NamedTuple):
-    """The windows of one segment: when each begins, in seconds (n_windows,), and what the network says of each."""
+    """The windows of one segment: when each begins, in seconds (n_windows,), and what the network says of each.
+
+    `sounds` (n_windows,) is the share of each window, 0..1, that isn't silent.
+    """
 
     begin: NDArray[np.floating]
+    sounds: NDArray[np.floating]
     outputs: Outputs
+
+
+class _Windows(NamedTuple):
+    """All windows of a song; `counts` (n_windows,) are those that are heard, the others are silent."""
+
+    begin: NDArray[np.floating]
+    counts: NDArray[np.bool_]
+    outputs: Outputs
+
+    @classmethod
+    def of(cls, parts: list[WindowOutputs]) -> _Windows:
+        sounds = np.concatenate([part.sounds for part in parts])
+        counts = sounds > min(
+            SOUNDING, float(sounds.max()) - 1e-9
+        )  # a song of a few short sounds is heard all the same
+        begin = np.concatenate([part.begin for part in parts])
+        return cls(begin, counts, Outputs.join([part.outputs for part in parts]))
 
 
 class Classifier:
@@ -42,16 +68,25 @@ class Classifier:
 
     @classmethod
     def load(
-        cls, model: str | os.PathLike[str] | None = None, *, threads: int = 1, sha256: str | None = None
+        cls,
+        model: str | os.PathLike[str] | None = None,
+        *,
+        threads: int = 1,
+        sha256: str | None = None,
+        precision: float | None = None,
     ) -> Classifier:
         """Load the default model, a built-in one by name ("paper"), or a `.onnx` file.
 
-        Raises `ModelFileError`, also where the file doesn't hash to `sha256`: somebody has changed it since.
+        `precision`, 0..1, is the share of answers that shall be right: less of it gives more answers. The card's table
+        `precisions` says what to expect. Without it the model's own thresholds hold.
+
+        Raises `ModelFileError`, also where the file doesn't hash to `sha256`: somebody has changed it since. Raises
+        `ConfigError` for a precision that the model can't promise.
         """
         bundle = load_bundle(model, threads=threads)
         if sha256 not in (None, bundle.sha256):
             raise ModelFileError(bundle.path, "the model file was changed meanwhile")
-        return cls(bundle)
+        return cls(bundle if precision is None else bundle.with_card(bundle.card.at(precision)))
 
     @property
     def card(self) -> Card:
@@ -117,57 +152,86 @@ class Classifier:
 
     def _run(self, segment: Segment) -> WindowOutputs:
         """Cut a segment into windows and run the network on them."""
-        card = self.card
-        first = windows.starts(segment.picture.shape[1], card.windows)
-        batch = features.dequantise(windows.cut(segment.picture, card.windows))
-        return WindowOutputs(segment.start + first * card.features.frame_seconds, self.bundle.run(batch))
+        config, step = self.card.windows, self.card.features.frame_seconds
+        first = windows.starts(segment.picture.shape[1], config)
+        sounds = np.ones(len(first))
+        if segment.sounds is not None:
+            sounds = np.array([segment.sounds[i : i + config.frames].mean() for i in first])
+        batch = features.dequantise(windows.cut(segment.picture, config))
+        return WindowOutputs(segment.start + first * step, sounds, self.bundle.run(batch))
 
     def _conclude(
         self, name: str, parts: list[WindowOutputs], duration: float, warnings: tuple[str, ...]
     ) -> Prediction:
         """Aggregate the windows of all segments."""
-        card = self.card
-        begin = np.concatenate([part.begin for part in parts])
-        logits = np.concatenate([part.outputs.logits for part in parts])
-        embedding = np.concatenate([part.outputs.embedding for part in parts]).mean(axis=0)
-        prototypes = parts[0].outputs.prototypes
-        song = aggregate(logits, card.aggregation, temperature=card.temperature)
+        found = _Windows.of(parts)
+        counts, outputs = found.counts, found.outputs
+        embedding = outputs.embedding[counts].mean(axis=0)
+        song = aggregate(outputs.logits[counts], self.card.aggregation, temperature=self.card.temperature)
         probabilities = self._named(song)
         genre, confidence = next(iter(probabilities.items()))
-        reason = self._doubt(confidence, None if prototypes is None else novelty(song, embedding, prototypes))
+        strangeness = None
+        if outputs.novelty is not None:
+            strangeness = float(outputs.novelty[counts].mean())
+        elif outputs.prototypes is not None:
+            strangeness = novelty(song, embedding, outputs.prototypes)
+        reason = self._doubt(confidence, strangeness)
         return Prediction(
             path=name,
             genre=None if reason else genre,
             confidence=confidence,
             probabilities=probabilities,
-            timeline=self._timeline(begin, logits, duration),
+            timeline=self._timeline(found, duration),
             embedding=embedding,
             duration=duration,
             warnings=warnings,
             reason=reason,
+            styles=() if outputs.styles is None else self._styles(outputs.styles[counts]),
         )
 
     def _doubt(self, confidence: float, strangeness: float | None) -> str | None:
         """Say why the answer is "not sure", or None where it is sure."""
         limits = self.card.thresholds
         if strangeness is not None and strangeness > limits.get("novelty", np.inf):
-            return "not sure: this sounds like none of the genres that the model knows"
+            return NOVEL
         if confidence < limits.get("confidence", 0.0):
-            return f"not sure: the likeliest genre has a probability of only {confidence:.0%}"
+            return f"{DOUBTFUL} of only {confidence:.0%}"
         return None
 
-    def _timeline(
-        self, begin: NDArray[np.floating], logits: NDArray[np.float32], duration: float
-    ) -> tuple[Moment, ...]:
+    def _styles(self, logits: NDArray[np.float32]) -> tuple[Style, ...]:
+        """The styles that are set, by the logits (n_windows, n_styles); the clearest first."""
+        labels = self.card.styles
+        p = sigmoid(logits.mean(axis=0))
+        above = p - [label.threshold for label in labels]
+        order = np.argsort(-above, kind="stable")[:MAX_STYLES]
+        return tuple(Style(labels[i].name, float(p[i])) for i in order if above[i] >= 0)
+
+    def _timeline(self, found: _Windows, duration: float) -> tuple[Moment, ...]:
+        """A moment for each window, and for the silence in which no window lies."""
         seconds = self.card.windows.frames * self.card.features.frame_seconds
-        moments = []
-        for start, row in zip(begin, softmax(logits, temperature=self.card.temperature), strict=True):
+        moments: list[Moment] = []
+        end = 0.0
+        rows = softmax(found.outputs.logits, temperature=self.card.temperature)
+        for start, sounds, row in zip(found.begin.tolist(), found.counts, rows, strict=True):
+            if start > end + GAP:
+                moments.append(_silence(end, start))
+            end = min(start + seconds, duration)
             named = self._named(row)
-            end = min(float(start) + seconds, duration)
-            moments.append(Moment(float(start), end, next(iter(named)), named))
-        return tuple(moments)
+            moments.append(Moment(start, end, next(iter(named)), named) if sounds else _silence(start, end))
+        silent = self._silent_after(duration - end)
+        return (*moments, _silence(end, end + silent)) if silent > 0 else tuple(moments)
+
+    def _silent_after(self, seconds: float) -> float:
+        """How many of the `seconds` behind the last window are silent; less than a window was never looked at."""
+        config, step = self.card.windows, self.card.features.frame_seconds
+        rest = seconds % (config.segment_frames * step)
+        return seconds if rest >= config.frames * step else seconds - rest
 
     def _named(self, probabilities: NDArray[np.float64]) -> dict[str, float]:
         """Probabilities by genre, the likeliest first."""
         order = np.argsort(-probabilities, kind="stable")
         return {self.labels[i]: float(probabilities[i]) for i in order}
+
+
+def _silence(start: float, end: float) -> Moment:
+    return Moment(start, end, None, {}, SILENCE)

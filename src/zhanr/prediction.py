@@ -8,15 +8,33 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+NOVEL = "not sure: this sounds like none of the genres that the model knows"
+DOUBTFUL = "not sure: the likeliest genre has a probability"
+SILENCE = "silence"
+
 
 @dataclass(frozen=True)
 class Moment:
-    """One window of a song: from `start` to `end` in seconds, its likeliest genre and all probabilities."""
+    """One window of a song: from `start` to `end` in seconds, its likeliest genre and all probabilities.
+
+    Where there is nothing to hear, `genre` is None, there are no probabilities, and `reason` says so.
+    """
 
     start: float
     end: float
-    genre: str
+    genre: str | None
     probabilities: dict[str, float]
+    reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        values: dict[str, Any] = {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "genre": self.genre,
+            "probabilities": {g: round(p, 4) for g, p in self.probabilities.items()},
+        }
+        return values if self.reason is None else values | {"reason": self.reason}
 
 
 class Style(NamedTuple):
@@ -33,7 +51,7 @@ class Prediction:
     `genre` is None where the model is not sure; `reason` then says why, and `best` is still its likeliest genre.
     `confidence` is the probability of that likeliest genre. `probabilities` are sorted, the likeliest first.
     `embedding` is the mean of the windows' embeddings, (d,) float32. `duration` is in seconds of decoded audio.
-    `styles` are the likeliest styles, the likeliest first; none where the model knows of none.
+    `styles` are up to five styles, those first that are the farthest above their own threshold.
     """
 
     path: str
@@ -65,15 +83,7 @@ class Prediction:
         if self.reason is not None:
             values["reason"] = self.reason
         if self.styles:
-            values["styles"] = [[name, round(p, 4)] for name, p in self.styles]
+            values["styles"] = [{"name": name, "probability": round(p, 4)} for name, p in self.styles]
         if timeline:
-            values["timeline"] = [
-                {
-                    "start": round(m.start, 3),
-                    "end": round(m.end, 3),
-                    "genre": m.genre,
-                    "probabilities": {g: round(p, 4) for g, p in m.probabilities.items()},
-                }
-                for m in self.timeline
-            ]
+            values["timeline"] = [moment.to_dict() for moment in self.timeline]
         return values

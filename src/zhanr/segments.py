@@ -21,10 +21,14 @@ from zhanr.errors import AudioError
 
 
 class Segment(NamedTuple):
-    """A piece of a song: where it starts in seconds and its picture (n_bins, n_frames), uint8 as in a store."""
+    """A piece of a song: where it starts in seconds and its picture (n_bins, n_frames), uint8 as in a store.
+
+    `sounds` (n_frames,) tells the frames in which there is anything but silence; None where only a picture is known.
+    """
 
     start: float
     picture: NDArray[np.uint8]
+    sounds: NDArray[np.bool_] | None = None
 
 
 def segments(reader: AudioReader, feature_config: FeatureConfig, window_config: WindowConfig) -> Iterator[Segment]:
@@ -38,13 +42,19 @@ def segments(reader: AudioReader, feature_config: FeatureConfig, window_config: 
     for index, samples in enumerate(reader.blocks(segment_samples)):
         n_frames = max(1, len(samples) // feature_config.hop_length)  # one more would see little but padding
         too_short = len(samples) < feature_config.n_fft or (any_so_far and n_frames < window_config.frames)
-        if too_short or np.abs(samples).max() < SILENCE_PEAK:
+        if too_short or not (sounds := _sounds(samples, feature_config.hop_length)[:n_frames]).any():
             continue
         any_so_far = True
         picture = features.quantise(features.extract(samples, feature_config)[:, :n_frames])
-        yield Segment(index * segment_samples / feature_config.sample_rate, picture)
+        yield Segment(index * segment_samples / feature_config.sample_rate, picture, sounds)
     if not any_so_far:
         raise AudioError(reader.label, "it is silent but for a moment too short to tell anything")
+
+
+def _sounds(samples: NDArray[np.float32], hop_length: int) -> NDArray[np.bool_]:
+    """Whether anything sounds in each stretch of `hop_length` samples."""
+    peaks = np.maximum.reduceat(np.abs(samples), np.arange(0, len(samples), hop_length))
+    return np.asarray(peaks >= SILENCE_PEAK)
 
 
 def middle(source: Source, seconds: float, *, spare: float = 0.0) -> float:

@@ -15,12 +15,20 @@ class _Shape(BaseModel):
 
 
 class Moment(_Shape):
-    """One window of a song, in seconds."""
+    """One window of a song, in seconds. Where it is silent, `genre` is null and `reason` says so."""
 
     start: float
     end: float
-    genre: str
+    genre: str | None
     probabilities: dict[str, float]
+    reason: str = ""
+
+
+class Style(_Shape):
+    """A finer style of music than a genre."""
+
+    name: str
+    probability: float = Field(ge=0, le=1)
 
 
 class Answer(_Shape):
@@ -33,6 +41,7 @@ class Answer(_Shape):
     duration: float = Field(description="In seconds.")
     warnings: list[str]
     reason: str = ""
+    styles: list[Style] = Field(default=[], description="Up to five, the clearest first.")
     timeline: list[Moment] = []
 
 

@@ -16,7 +16,8 @@ from zhanr.app.folder import TemporaryFolder
 from zhanr.app.metrics import Metrics
 from zhanr.app.settings import Settings
 from zhanr.app.upload_store import UploadStore
-from zhanr.bundle import Bundle, Card, load_bundle
+from zhanr.bundle import Bundle, load_bundle
+from zhanr.card import Card
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song, default_path
 from zhanr.library.similar import Neighbour, SimilarSongs

@@ -87,12 +87,12 @@ def _print_json(result: Prediction | AudioError, top: int | None, *, timeline: b
 
 
 def _csv_columns(labels: Iterable[str]) -> list[str]:
-    return ["path", "genre", "confidence", *labels, "duration", "warnings", "reason", "error"]
+    return ["path", "genre", "confidence", *labels, "styles", "duration", "warnings", "reason", "error"]
 
 
 def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> bool:
     if isinstance(result, AudioError):
-        _print_csv_row([result.path, *[""] * (len(labels) + 5), result.reason])
+        _print_csv_row([result.path, *[""] * (len(labels) + 6), result.reason])
         return True
     answer = result.to_dict()
     probabilities = [answer["probabilities"][label] for label in labels]
@@ -102,6 +102,7 @@ def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> bool
             answer["genre"] or "",
             answer["confidence"],
             *probabilities,
+            "; ".join(style.name for style in result.styles),
             answer["duration"],
             "; ".join(answer["warnings"]),
             answer.get("reason", ""),
@@ -133,9 +134,19 @@ def _print_text(
     for warning in result.warnings:
         output.warn(f"{result.path}: {warning}")
     console.print(_song_line(result, top, column, labels), soft_wrap=True)
+    if note := _note(result):
+        console.print(Text(" " * (_width(labels) + 6) + note, style="dim"), soft_wrap=True)
     if timeline:
         console.print(_timeline_line(result, labels, console.width))
     return False
+
+
+def _note(result: Prediction) -> str:
+    """The styles, and why it is not sure unless the number says that already."""
+    from zhanr.prediction import NOVEL
+
+    why = "sounds like no genre that the model knows" if result.reason == NOVEL else ""
+    return "; ".join(filter(None, [why, ", ".join(style.name for style in result.styles)]))
 
 
 def _width(labels: tuple[str, ...]) -> int:
@@ -165,13 +176,13 @@ def _timeline_line(result: Prediction, labels: tuple[str, ...], width: int) -> T
     """The song's length as one line: each cell has the colour and first letters of the genre of its moment."""
     line = Text(" " * (_width(labels) + 6))
     cells = max(10, min(60, width - len(line) - 10))
-    previous = None
+    previous: str | None = ""
     for cell in range(cells):
         seconds = (cell + 0.5) * result.duration / cells
         moment = min(result.timeline, key=lambda m: abs((m.start + m.end) / 2 - seconds))
         if moment.genre != previous:
-            name, previous = f"▏{moment.genre}", moment.genre
-        line.append(name[:1] or "─", style=_style(moment.genre, labels))
+            name, previous = f"▏{moment.genre or moment.reason}", moment.genre
+        line.append(name[:1] or ("─" if moment.genre else "·"), style=_style(moment.genre, labels))
         name = name[1:]
     minutes, seconds = divmod(round(result.duration), 60)
     return line.append(f" {minutes}:{seconds:02d}", style="dim")

@@ -115,7 +115,7 @@ class Song:
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
-    return [list(v) if isinstance(v, tuple) else v for v in value] if isinstance(value, tuple) else value
+    return [v._asdict() if isinstance(v, Style) else v for v in value] if isinstance(value, tuple) else value
 
 
 COLUMNS: dict[str, Column] = {f.name: f.metadata["column"] for f in fields(Song) if "column" in f.metadata}

@@ -91,7 +91,8 @@ export function spectrogram(canvas, drawn, span) {
   context.drawImage(drawn, 0, 0, drawn.width * span, drawn.height, 0, 0, width, height);
 }
 
-/** What each moment sounds like: a tinted block, its line as long as it is sure, and its genre where the word fits. */
+/** What each moment sounds like: a tinted block, its line as long as it is sure, its genre where the word fits; silence
+ * is left empty. */
 export function timeline(canvas, moments, duration, colours, ink) {
   const { context, width, height } = prepare(canvas);
   const shown = merged(moments, (LEAST * duration) / width);
@@ -100,12 +101,13 @@ export function timeline(canvas, moments, duration, colours, ink) {
     const x = (moment.start / duration) * width;
     return {
       genre: moment.genre,
-      p: moment.probabilities[moment.genre],
+      p: moment.genre ? moment.probabilities[moment.genre] : 0,
       x,
       w: (Math.min(moment.end, next, duration) / duration) * width - x - 2,
     };
   });
-  for (const { genre, p, x, w } of blocks) {
+  const sounding = blocks.filter(({ genre }) => genre);
+  for (const { genre, p, x, w } of sounding) {
     context.fillStyle = colours[genre];
     context.globalAlpha = shown === moments ? 0.1 + 0.25 * p : 0.25 + 0.6 * p; // colour must do where no word fits
     context.beginPath();
@@ -121,9 +123,9 @@ export function timeline(canvas, moments, duration, colours, ink) {
   context.textBaseline = "middle";
   const fits = (text, w) => context.measureText(text).width < w - 14;
   const write = (text, x) => context.fillText(text, x + 8, (height - 3) / 2);
-  if (blocks.every(({ genre, p, w }) => fits(`${genre}  ${percent(p)}`, w)))
-    for (const { genre, p, x } of blocks) write(`${genre}  ${percent(p)}`, x);
-  else for (const { genre, x, end } of stretches(blocks)) if (fits(genre, end - x)) write(genre, x);
+  if (sounding.every(({ genre, p, w }) => fits(`${genre}  ${percent(p)}`, w)))
+    for (const { genre, p, x } of sounding) write(`${genre}  ${percent(p)}`, x);
+  else for (const { genre, x, end } of stretches(blocks)) if (genre && fits(genre, end - x)) write(genre, x);
 }
 
 /** The moments of a long song as fewer ones, none shorter than `least` seconds: means of their probabilities. */

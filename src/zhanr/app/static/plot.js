@@ -113,7 +113,7 @@ export class Plot {
   }
 
   #hover(time) {
-    const genre = this.#moment(time)?.genre;
+    const genre = this.#said(time);
     this.#readout.textContent = genre ? `${clock(time)}  ${genre}` : clock(time);
     this.node.classList.add("pointed");
     this.node.style.setProperty("--hover", String(time / this.#song.duration));
@@ -123,9 +123,15 @@ export class Plot {
     return this.#song.timeline.findLast((m) => m.start <= time && time < m.end);
   }
 
+  /** The genre at a time, or "silence". */
+  #said(time) {
+    const moment = this.#moment(time);
+    return moment?.genre ?? moment?.reason;
+  }
+
   #tell() {
     const { time } = this.#player,
-      genre = this.#moment(time)?.genre;
+      genre = this.#said(time);
     this.node.style.setProperty("--at", String(time / this.#song.duration));
     this.node.setAttribute("aria-valuenow", String(Math.floor(time)));
     this.node.setAttribute(

@@ -23,7 +23,7 @@ from zhanr.lab.datasets import Dataset
 from zhanr.lab.datasets.store import FeatureStore
 
 if TYPE_CHECKING:
-    from zhanr.bundle import Card
+    from zhanr.card import Card
     from zhanr.classifier import Prediction
 
 COVERAGES = (0.5, 0.7, 0.9)

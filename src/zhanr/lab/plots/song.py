@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def timeline(prediction: Prediction, path: PathLike, *, shown: int = 6, style: Style = "light") -> None:
-    """Genre probabilities over the seconds of one song, stacked: its `shown` likeliest genres, then the rest."""
+    """Genre probabilities over the seconds of one song, stacked: its `shown` likeliest genres, then the rest.
+
+    Silence is a gap.
+    """
     if not prediction.timeline:
         raise ValueError("this prediction has no timeline")
     song = prediction.probabilities
@@ -41,6 +44,6 @@ def _over_time(prediction: Prediction, genres: Sequence[str]) -> tuple[NDArray[n
     """Times (m,) and probabilities (n_genres, m): windows at their middle, first and last drawn out to the ends."""
     moments = prediction.timeline
     middle = [(m.start + m.end) / 2 for m in moments]
-    rows = np.array([[m.probabilities[g] for m in moments] for g in genres])
+    rows = np.array([[m.probabilities.get(g, np.nan) for m in moments] for g in genres])
     t = np.array([moments[0].start, *middle, max(m.end for m in moments)])
     return t, np.hstack([rows[:, :1], rows, rows[:, -1:]])

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 import zhanr
-from zhanr.bundle import Bundle, Card, write_bundle
+from zhanr.bundle import Bundle, write_bundle
+from zhanr.card import Card
 from zhanr.lab.networks import GenreModel
 from zhanr.lab.training import validation
 from zhanr.lab.training.config import TrainConfig
