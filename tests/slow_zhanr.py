@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from zhanr.scan import analyse
 if __name__ == "__main__":
     good = analyse.analyser
 
-    def analyser(model: str | os.PathLike[str] | None = None) -> tuple[partial[Any], str]:
+    def analyser(model: Any = None) -> tuple[partial[Any], str]:
         start, sha256 = good(model)
         return partial(BadDecoder, *start.args), sha256
 
