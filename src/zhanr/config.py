@@ -110,34 +110,32 @@ KINDS: dict[str, Callable[[FeatureConfig], int]] = {
 class FeatureConfig(Config):
     """How a waveform becomes a picture of (n_bins, n_frames). Field names and defaults are librosa's where it has them.
 
-    `kind` is one of `KINDS`.
     `scale="minmax"` maps the smallest value of one excerpt to 0 and the largest to 1 (a store keeps that as 0..255), as
     the shared GTZAN stores have it. There the smallest value is one pixel, which a codec or a resampler moves at will;
     `scale="top_db"` maps the floor, `top_db` below the largest value, to 0 instead. For an excerpt that reaches the
     floor, as nearly nine in ten do, both are the same.
-    The default hop of 1709 samples (77.5 ms at 22,050 Hz) is that of the shared GTZAN stores.
     """
 
-    kind: str = "mel"
-    sample_rate: int = 22050
-    n_fft: int = 2048
-    win_length: int = 2048
-    hop_length: int = 1709
+    kind: str = "mel"  # one of `KINDS`
+    sample_rate: int = 22050  # Hz
+    n_fft: int = 2048  # samples: 93 ms, bins of 10.8 Hz
+    win_length: int = 2048  # samples; the window is padded with zeros to n_fft
+    hop_length: int = 1709  # samples from frame to frame, 77.5 ms: that of the shared GTZAN stores
     window: Literal["hann"] = "hann"
-    center: bool = True
-    n_mels: int = 128
-    fmin: float = 0.0
-    fmax: float = 11025.0
+    center: bool = True  # frame t is centred on sample t * hop_length
+    n_mels: int = 128  # bands
+    fmin: float = 0.0  # Hz, the lower edge of the first band
+    fmax: float = 11025.0  # Hz, the upper edge of the last band: half the sample rate
     mel_scale: Literal["slaney", "htk"] = "slaney"
-    norm: Literal["slaney"] | None = "slaney"
-    power: float = 2.0
-    log: bool = True
-    ref: Literal["max"] | float = "max"
-    amin: float = 1e-10
-    top_db: float | None = 80.0
-    n_mfcc: int = 20
+    norm: Literal["slaney"] | None = "slaney"  # every band has the same area; None: the same height
+    power: float = 2.0  # of the magnitude: 2 is energy, 1 amplitude
+    log: bool = True  # decibels
+    ref: Literal["max"] | float = "max"  # what is 0 dB: the largest value of the excerpt
+    amin: float = 1e-10  # the smallest energy that counts
+    top_db: float | None = 80.0  # decibels below the largest value, the floor
+    n_mfcc: int = 20  # coefficients, the 0th included
     scale: Literal["minmax", "top_db", "none"] = "minmax"
-    note: str = dataclasses.field(default="", compare=False)
+    note: str = dataclasses.field(default="", compare=False)  # for people
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -171,14 +169,14 @@ class FeatureConfig(Config):
 class WindowConfig(Config):
     """How a song is cut: first into segments (each scaled by itself, as a 30 s excerpt is), then into windows.
 
-    All numbers are in frames. A piece shorter than one window is a window by itself for a network that reads any width
-    from `shortest` on; what is shorter than that is repeated until it fills it. `shortest` 0 means `frames`.
+    All numbers are in frames (times are at the default hop). A piece shorter than one window is a window by itself for
+    a network that reads any width from `shortest` on; what is shorter than that is repeated until it fills it.
     """
 
-    frames: int = 128
-    hop: int = 64
-    segment_frames: int = 387
-    shortest: int = 0
+    frames: int = 128  # of a window: 9.9 s at the default hop
+    hop: int = 64  # from window to window: half of one
+    segment_frames: int = 387  # of a segment: 30 s
+    shortest: int = 0  # frames of the shortest window; 0 is all of `frames`
 
     def __post_init__(self) -> None:
         if not 1 <= self.hop <= self.frames <= self.segment_frames:

@@ -26,12 +26,12 @@ from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError
 from zhanr.segments import Segment, segments
 
-N_BANDS = 8
-MOMENT_SECONDS = 1.0
+N_BANDS = 8  # of frequency, covered one by one
+MOMENT_SECONDS = 1.0  # the shortest
 MAX_MOMENTS = 60
 """A long song gets longer moments, not more of them: every one costs `N_BANDS` runs of the model."""
-MAX_SECONDS = 600.0
-_BATCH = 32
+MAX_SECONDS = 600.0  # of a song; what comes later is not explained
+_BATCH = 32  # windows that the model sees at once
 
 Floats = NDArray[np.float32]
 

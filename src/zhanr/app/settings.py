@@ -19,23 +19,23 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
-    port: int = 8080
-    token: str | None = None
+    port: int = 8080  # 0 takes any free one
+    token: str | None = None  # what clients must show; needed on other interfaces
     model: str | None = None
     library: Path | None = None
-    jobs: int = 1
-    queue: int = 64
+    jobs: int = 1  # processes that classify
+    queue: int = 64  # songs that wait or are on their way in; then "busy"
     server_paths: tuple[Path, ...] = ()
     allowed_hosts: frozenset[str] = frozenset()
-    max_bytes: int = 200_000_000
+    max_bytes: int = 200_000_000  # of one upload
     max_seconds: float = 7200.0
-    max_channels: int = 16
-    max_sample_rate: int = 768_000
-    parse_seconds: float = 60.0
-    memory: int = 1 << 30
-    stall_seconds: float = 30.0
-    kept_bytes: int = 4_000_000_000
-    keep_seconds: float = 12 * 3600.0
+    max_channels: int = 16  # 9.1.6 surround
+    max_sample_rate: int = 768_000  # Hz: 16 times 48 kHz
+    parse_seconds: float = 60.0  # for one file of no size in a worker; see `scan.worker.Limits`
+    memory: int = 1 << 30  # bytes that one file may take in a worker
+    stall_seconds: float = 30.0  # without a byte of an upload, which is then dropped
+    kept_bytes: int = 4_000_000_000  # of all uploads of the pages together; the oldest go first
+    keep_seconds: float = 12 * 3600.0  # since an upload was last asked for
 
     @property
     def bounds(self) -> Bounds:

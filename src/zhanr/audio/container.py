@@ -59,7 +59,7 @@ _ENCRYPTED_ASF = (
     UUID("298AE614-2622-4C17-B935-DAE07EE9289C").bytes_le,
 )
 _PLAYLIST_HEADS = (b"#EXTM3U", b"[playlist]", b"ffconcat", b"<asx", b"<ASX", b"<?wpl", b"<smil")
-_MAX_DEMUX_ERRORS = 20
+_MAX_DEMUX_ERRORS = 20  # damaged places in a row, after which a file is given up
 _STREAMED_WAV = 0x7FFFF000  # programs that write into a pipe state this size or more, for they don't know it
 ENCRYPTED = "the file is encrypted (copy-protected), so its music can't be read"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import av
 
-_SLACK_SECONDS = 0.5
+_SLACK_SECONDS = 0.5  # a jump in time, or a missing end, that is no damage
 _MANY = 10  # packets; one or two failures at either end come from tags or from a cut, and are no damage inside
 
 

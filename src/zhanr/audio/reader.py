@@ -17,12 +17,12 @@ from zhanr.audio.signal import Mono, Resampler, mix_down
 from zhanr.audio.sources import Source, SourceFile
 from zhanr.errors import AudioError
 
-MIN_SECONDS = 1.0
+MIN_SECONDS = 1.0  # less is no music
 SILENCE_PEAK = 1e-4  # -80 dB: below the last bit but one of 16-bit sound
 _ABSURD_PEAK = 1e6  # some files hold floats in the range of 16-bit integers; more than that is no sound
 _LOSSY_PEAK = 8.0  # what a decoder gives for an undamaged packet stays well below
-_RATES = range(1_000, 1_000_001)
-_LOAD_BLOCK = 1 << 18
+_RATES = range(1_000, 1_000_001)  # Hz that are believed
+_LOAD_BLOCK = 1 << 18  # samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from zhanr.files import read_failure
 Source = str | os.PathLike[str] | bytes | BinaryIO
 """What can be read: a path, the bytes of a file, or an open binary file (read from its beginning, left open)."""
 
-_SPOOL_BYTES = 1 << 24
-_HEAD_BYTES = 1 << 16
+_SPOOL_BYTES = 1 << 24  # 16 MB of a stream stay in memory, the rest goes to a temporary file
+_HEAD_BYTES = 1 << 16  # looked at for what kind of file it is
 
 
 class SourceFile:

@@ -18,7 +18,7 @@ from zhanr.scan.pace import Pace
 if TYPE_CHECKING:
     from zhanr.scan.scan import Summary
 
-LINE_SECONDS = 10.0
+LINE_SECONDS = 10.0  # between lines of progress where no terminal draws a bar
 
 LibraryOption = Annotated[
     Path | None, typer.Option("--library", help="The library file (default: the one in your data folder).")

@@ -15,8 +15,7 @@ from zhanr.errors import FileError, ZhanrError
 from zhanr.library.columns import COLUMNS, Song, from_row, to_row
 from zhanr.library.store import Library
 
-ROWS = 1000
-"""How many songs are in memory at once."""
+ROWS = 1000  # songs in memory at once
 _STORED = {name: column.kind for name, column in COLUMNS.items() if name != "path"}
 
 

@@ -20,7 +20,7 @@ from zhanr.library.store import Library
 Metric = Literal["cosine", "euclidean"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 
-CHUNK = 20_000  # rows of a temporary table of vectors
+CHUNK = 20_000  # embeddings copied at once, 10 MB of 128 numbers
 SLACK = 1e-5
 """What rounding may cost, relative to the squared lengths: what is that much further away is compared exactly, too."""
 

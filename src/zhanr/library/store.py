@@ -22,7 +22,7 @@ from zhanr.library import schema
 from zhanr.library.columns import ANSWER, COLUMNS, Song, from_row, is_url, to_row
 from zhanr.words import printable
 
-BUSY_SECONDS = 15.0
+BUSY_SECONDS = 15.0  # to wait for another program that is writing
 
 
 _SELECT = ", ".join(f"song.{name}" for name in ("id", *COLUMNS))

@@ -29,7 +29,7 @@ SECONDS = 3.0
 """How much longer one of two files of a recording may be."""
 COMPARED = 60.0
 """So many seconds of each file are compared; find_matches needs one."""
-BLOCK = 1 << 18
+BLOCK = 1 << 18  # samples decoded at once
 
 Progress = Callable[[int, int], None]
 

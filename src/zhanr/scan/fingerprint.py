@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 22050
-FRAME = 8192
-HOP = 256
-N_BANDS = 33
-LOWEST, HIGHEST = 300.0, 2000.0
+SAMPLE_RATE = 22050  # Hz
+FRAME = 8192  # samples: 0.37 s, as in the paper
+HOP = 256  # samples: 11.6 ms, as in the paper
+N_BANDS = 33  # whose 32 differences are the bits of a word
+LOWEST, HIGHEST = 300.0, 2000.0  # Hz
 QUIET = 1e-6
 """Frames with less energy than this share of the loudest one (-60 dB) have noise for bits and count for nothing."""
 
@@ -34,8 +34,8 @@ found where they share 1.4 s; other speeds are found up to 0.5 % in 4 of 5 cases
 """
 MOST_COMMON = 40
 """A word that occurs more often than this in a data set tells nothing, as "the" in a text."""
-REPEATS = 4
-OFFSETS_TRIED = 3
+REPEATS = 4  # of a word within one recording that are looked at
+OFFSETS_TRIED = 3  # of each pair, those with the most words in common
 
 Words = NDArray[np.uint32]
 

@@ -19,9 +19,9 @@ from zhanr import features
 Array = NDArray[np.floating]
 Floats = NDArray[np.float64]
 
-WINDOW = 512
+WINDOW = 512  # samples: 23 ms
 """Samples of an analysis window."""
-TEXTURE = 43
+TEXTURE = 43  # windows: 1 s
 """Analysis windows of a texture window."""
 N_MFCC, N_MELS = 5, 40
 ROLL_OFF = 0.85

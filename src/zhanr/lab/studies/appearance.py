@@ -17,10 +17,10 @@ from zhanr.config import FeatureConfig
 from zhanr.features import hz_to_mel, mel_to_hz
 from zhanr.lab.datasets.store import FeatureStore
 
-HIGH_HZ = 4000.0
-PROMINENCE_DB = 4.0
+HIGH_HZ = 4000.0  # what counts as high
+PROMINENCE_DB = 4.0  # by which a line stands out of its neighbours
 AUDIBLE_DB = -60.0
-SHORTEST_BEAT, LONGEST_BEAT = 0.3, 4.0
+SHORTEST_BEAT, LONGEST_BEAT = 0.3, 4.0  # seconds
 RESAMPLES, SEED = 10_000, 0
 
 Array = NDArray[np.float64]
