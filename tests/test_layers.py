@@ -41,7 +41,7 @@ HOMES = {
     "av": {"audio"},
     "onnxruntime": {"bundle"},
     "onnx": {"bundle", "learn", "lab.training", "lab.studies.network"},
-    "torch": {"lab.networks", "lab.training", "learn.linear"},
+    "torch": {"lab.networks", "lab.training"},
     "safetensors": {"lab.training"},
     "matplotlib": {"lab.plots"},
     "sklearn": {"lab.training.classical"},

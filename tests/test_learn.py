@@ -13,11 +13,11 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from tiny import LABELS, N_BINS, N_FRAMES, tiny_model
 from zhanr import Classifier
-from zhanr.aggregate import aggregate, softmax
+from zhanr.aggregate import aggregate, novelty, softmax
 from zhanr.bundle import load_bundle, write_bundle
 from zhanr.errors import ConfigError, ZhanrError
 from zhanr.learn.examples import collect, group_songs
@@ -270,6 +270,109 @@ def test_tags_count_only_if_trusted_and_corrections_count_more(tmp_path: Path) -
         assert len(collect(library, bundle, trust_tags=True, query="path~/music/0").y) == 99
         with pytest.raises(ConfigError, match="another model"):
             collect(library, load_bundle(tiny_model(tmp_path / "other.onnx", seed=5)))
+
+
+def relabelled(library: Library, model: Path) -> None:
+    """What `zhanr scan --again` does with a model: the rows get its answers, from the same embeddings."""
+    bundle = load_bundle(model)
+    weights = {w.name: numpy_helper.to_array(w) for w in onnx.load(model).graph.initializer}
+    for song in list(library.songs(embeddings=True)):
+        assert song.embedding is not None
+        p = softmax(song.embedding @ weights["head.weights"] + weights["head.bias"])
+        best = bundle.card.labels[int(p.argmax())]
+        library.add(replace(song, model_sha256=bundle.sha256, best=best, genre=best))
+
+
+def test_the_same_data_twice_tie(tmp_path: Path) -> None:
+    """The old one is not scored on its own training songs, or nothing could ever follow it."""
+    old, own = tiny_model(tmp_path / "old.onnx"), tmp_path / "own.onnx"
+    with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
+        train(library, own, model=old)
+        relabelled(library, own)
+        result = train(library, tmp_path / "again.onnx", model=own)
+        assert result.comparison.tied
+        assert result.comparison.retested == 120
+        assert result.comparison.new == result.comparison.old > 0.9
+        assert result.written is None
+        half = train(library, tmp_path / "again.onnx", model=own, query="path~/music/0")
+        assert half.comparison.retested == half.comparison.songs == 100
+        assert half.comparison.new - half.comparison.old == pytest.approx(0, abs=0.05)
+
+
+def test_twenty_corrections_of_one_genre_raise_its_recall_and_the_model_is_written(tmp_path: Path) -> None:
+    """Half of a genre sounds like another one but for something that the first model never had to notice."""
+    old, own, new = (tmp_path / f"{name}.onnx" for name in ("old", "own", "new"))
+    tiny_model(old)
+    rng = np.random.default_rng(3)
+    hidden = 3 * rng.normal(size=N_BINS).astype(np.float32)
+    with Library.open(own_library(tmp_path / "library.sqlite", old, n=240)) as library:
+        by_genre = {g: [s for s in library.songs(embeddings=True) if s.correction == g] for g in ("Jazz", "Hip-Hop")}
+        jazz, hiphop = (np.mean([s.embedding for s in songs], axis=0) for songs in by_genre.values())
+        odd = [replace(s, embedding=s.embedding + hiphop - jazz + hidden) for s in by_genre["Jazz"][:40]]
+        for song in odd:
+            library.add(song)
+            library.correct(song.path, None)
+        train(library, own, model=old)
+        relabelled(library, own)
+        for song in odd[:20]:
+            library.correct(song.path, "Jazz")
+        result = train(library, new, model=own)
+        held_out = np.stack([song.embedding for song in odd[20:] if song.embedding is not None])
+    assert result.written == new
+
+    def recall(model: Path) -> float:
+        weights = {w.name: numpy_helper.to_array(w) for w in onnx.load(model).graph.initializer}
+        answers = (held_out @ weights["head.weights"] + weights["head.bias"]).argmax(axis=1)
+        return float(np.mean([load_bundle(model).card.labels[i] == "Jazz" for i in answers]))
+
+    assert recall(own) < 0.5 < 0.9 < recall(new)
+    assert result.comparison.gain[1] > 0
+
+
+def test_five_corrections_in_a_genre_are_enough_to_try(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx")
+    with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
+        for i in range(5):
+            library.correct(f"/music/{24 * i:03}.mp3", "Polka")
+        assert "Polka" in collect(library, load_bundle(old)).genres
+
+
+def test_a_model_of_ones_own_is_not_sure_of_what_it_does_not_know(tmp_path: Path) -> None:
+    """The parent's gate for unknown music goes on, with the person's genres among what is known."""
+    old = tiny_model(tmp_path / "old.onnx")
+    model = onnx.load(old)
+    places = helper.make_tensor("places", TensorProto.FLOAT, [3, N_BINS], np.zeros(3 * N_BINS))
+    model.graph.node.append(helper.make_node("Constant", [], ["prototypes"], value=places))
+    model.graph.output.append(helper.make_tensor_value_info("prototypes", TensorProto.FLOAT, [3, N_BINS]))
+    onnx.save(model, old)
+    with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
+        train(library, tmp_path / "own.onnx", model=old)
+        relabelled(library, tmp_path / "own.onnx")
+        train(library, tmp_path / "third.onnx", model=tmp_path / "own.onnx", force=True)
+        songs = [song.embedding for song in library.songs(embeddings=True)]
+    for name in ("own.onnx", "third.onnx"):
+        bundle = load_bundle(tmp_path / name)
+        assert set(bundle.card.thresholds) == {"confidence", "novelty"}
+        centres = bundle.run(np.zeros((1, N_BINS, N_FRAMES), np.float32)).prototypes
+        assert centres is not None
+        assert len(centres) == 6, "the three of the parent, the three genres, and no older ones"
+        limit = bundle.card.thresholds["novelty"]
+        sure = np.array([1.0, 0.0, 0.0])
+        assert np.mean([novelty(sure, x, centres) <= limit for x in songs if x is not None]) > 0.9
+        assert novelty(sure, np.full(N_BINS, 100.0), centres) > limit
+
+
+def test_learning_needs_no_torch(tmp_path: Path) -> None:
+    old = tiny_model(tmp_path / "old.onnx")
+    library = own_library(tmp_path / "library.sqlite", old)
+    code = (
+        "import sys; sys.modules.update(torch=None, scipy=None, sklearn=None)\n"
+        "from zhanr.cli import main; sys.argv[0] = 'zhanr'; main()"
+    )
+    command = [sys.executable, "-c", code, "learn", "--library", str(library), "--model", str(old)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "own.onnx").exists()
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -38,7 +38,10 @@ def learn(
     try:
         from zhanr.learn.train import train
     except ModuleNotFoundError as error:
-        output.fail(f"learning needs the package {error.name}: pip install {error.name}")
+        output.fail(
+            f"learning needs the package {error.name}; `pip install onnx threadpoolctl` installs all that is missing "
+            "(in a copy of the source: pip install '.[learn]')"
+        )
         raise typer.Exit(1) from error
     from zhanr.library import Library
 
@@ -76,12 +79,17 @@ def _report(result: Result) -> None:
             f"  right, of the {told.known:,} whose genre the old one knows:  new {told.known_new:.1%}, "
             f"old {told.known_old:.1%}  {_interval(told.known_gain)}"
         )
+    if told.retested:
+        typer.echo(
+            f"  {told.retested:,} of them had taught the old one, which was fitted anew without those that it was asked"
+        )
     if bias := _bias(told):
         typer.echo(bias)
     if result.written is None:
-        typer.echo("the new model is not surely better, and was not written; --force writes it all the same")
+        verdict = "is as good as the old one" if told.tied else "is not surely better"
+        typer.echo(f"the new model {verdict}, and was not written; --force writes it all the same")
         return
-    typer.echo(f"{result.written}: `zhanr scan --again --model {result.written} FOLDER` puts its genres in the library")
+    typer.echo(f"{result.written}: `zhanr scan --again FOLDER` puts its genres in the library")
     if result.saved is not None:
         typer.echo(f"{result.saved}: the model that was there before")
 

@@ -11,14 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.bundle import Bundle
+from zhanr.bundle import Bundle, Card
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song
 from zhanr.library.agreement import Names, given_genre
 from zhanr.words import artist_key, connected, genre_key
 
-LEAST_SONGS, LEAST_GROUPS = 10, 3
-"""What a genre needs to be learnt: so many songs, and of so many artists (or albums)."""
+LEAST_SONGS, LEAST_GROUPS = 5, 2
+"""What a genre needs to be learnt: so many songs, and of so many artists (or albums): of one, none is left to test."""
 
 
 class Lesson(NamedTuple):
@@ -29,13 +29,23 @@ class Lesson(NamedTuple):
     group: str
 
 
+class Past(NamedTuple):
+    """What the old model itself was taught: embeddings (n, d), numbers of its labels (n,), groups, and who they are."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+    groups: tuple[str, ...]
+    ids: frozenset[str]
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """What a library teaches: embeddings (n, d) with genre numbers (n,), and who belongs together.
 
     `old` is the genre that the old model says, in the new names, None where it means none of them. `left_out` counts
-    songs by genres that have too few; `lost_*` are the genre, group and old answer of each of these songs, on which the
-    new model can only be wrong.
+    songs by genres that have too few; `lost_*` are the genre, group, old answer and embedding of each, on which the new
+    model can only be wrong. `ids` are what a model's card keeps of its songs, by which `past` is found
+    again; that is None where the old model was not taught by this library. `means` translates the old model's labels.
     """
 
     x: NDArray[np.float32]
@@ -49,12 +59,20 @@ class Examples:
     lost_genres: tuple[str, ...] = ()
     lost_groups: tuple[str, ...] = ()
     lost_old: tuple[str | None, ...] = ()
+    lost_x: NDArray[np.float32] | None = None
     sha256: str = ""
+    ids: tuple[str, ...] = ()
+    past: Past | None = None
+    means: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query: str | None = None) -> Examples:
     """Gather what the library teaches under the model `parent`. Raises `ConfigError` where that is too little."""
-    lessons = _lessons(library.songs(query, embeddings=True, order="path"), parent.sha256, trust_tags=trust_tags)
+    before = _taught_before(parent.card)
+    known = (s for s in library.songs(query, embeddings=True, order="path") if s.model_sha256 == parent.sha256)
+    songs = [s for s in known if given_genre(s, trust_tags=trust_tags) or identity(s) in before]
+    groups = dict(zip((song.id for song in songs), group_songs(songs), strict=True))
+    lessons = _lessons(songs, groups, trust_tags=trust_tags)
     genres = _learnable(lessons)
     if len(genres) < 2:
         raise ConfigError(_too_little(library, parent, Counter(lesson.genre for lesson in lessons)))
@@ -62,7 +80,7 @@ def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query
     taught = [lesson for lesson in lessons if lesson.genre in genres]
     lost = [lesson for lesson in lessons if lesson.genre not in genres]
     return Examples(
-        x=_embeddings(taught),
+        x=_embeddings(lesson.song for lesson in taught),
         y=np.array([genres.index(lesson.genre) for lesson in taught], np.int64),
         genres=genres,
         groups=tuple(lesson.group for lesson in taught),
@@ -73,12 +91,40 @@ def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query
         lost_genres=tuple(lesson.genre for lesson in lost),
         lost_groups=tuple(lesson.group for lesson in lost),
         lost_old=_said(lost, means),
+        lost_x=_embeddings(lesson.song for lesson in lost) if lost else None,
         sha256=_sha256(taught),
+        ids=tuple(identity(lesson.song) for lesson in taught),
+        past=_past(songs, groups, parent.card.labels, before),
+        means=means,
     )
 
 
-def _embeddings(lessons: Sequence[Lesson]) -> NDArray[np.float32]:
-    return np.stack([lesson.song.embedding for lesson in lessons if lesson.song.embedding is not None])
+def identity(song: Song) -> str:
+    """What a model's card keeps of a song that it learnt from: part of the hash of its sound, or of its path."""
+    return (song.content_hash or hashlib.sha256(song.location.encode("utf-8", "replace")).hexdigest())[:16]
+
+
+def _taught_before(card: Card) -> dict[str, str]:
+    """The label, by `identity`, of each song that a library taught a model; empty for models of other origin."""
+    lessons = card.training.get("data", {}).get("library", {}).get("lessons", {})
+    return {name: genre for genre, names in lessons.items() for name in names}
+
+
+def _past(
+    songs: Sequence[Song], groups: Mapping[int | None, str], labels: Sequence[str], before: Mapping[str, str]
+) -> Past | None:
+    """What is still there of what the old model was taught, in order of its labels, and of paths within each."""
+    known = [song for song in songs if before.get(identity(song)) in labels and song.embedding is not None]
+    if not known:
+        return None
+    known.sort(key=lambda song: before[identity(song)])
+    names = [identity(song) for song in known]
+    numbers = np.array([labels.index(before[name]) for name in names], np.int64)
+    return Past(_embeddings(known), numbers, tuple(groups[song.id] for song in known), frozenset(names))
+
+
+def _embeddings(songs: Iterable[Song]) -> NDArray[np.float32]:
+    return np.stack([song.embedding for song in songs if song.embedding is not None])
 
 
 def _said(lessons: Sequence[Lesson], means: Mapping[str, str | None]) -> tuple[str | None, ...]:
@@ -86,13 +132,12 @@ def _said(lessons: Sequence[Lesson], means: Mapping[str, str | None]) -> tuple[s
     return tuple(means.get(lesson.song.best or "") for lesson in lessons)
 
 
-def _lessons(songs: Iterable[Song], model_sha256: str, *, trust_tags: bool) -> list[Lesson]:
-    """The songs that a model embedded and a person gave a genre, in order of genres, and as given within each."""
-    usable = (song for song in songs if song.embedding is not None and song.model_sha256 == model_sha256)
+def _lessons(songs: Sequence[Song], groups: Mapping[int | None, str], *, trust_tags: bool) -> list[Lesson]:
+    """The songs with a genre of the person's, in order of genres, and of paths within each."""
+    usable = (song for song in songs if song.embedding is not None)
     given = [(song, genre) for song in usable if (genre := given_genre(song, trust_tags=trust_tags))]
     spelling = _spellings([(genre, bool(song.correction)) for song, genre in given])
-    groups = group_songs([song for song, _ in given])
-    lessons = [Lesson(s, spelling[genre_key(g)], group) for (s, g), group in zip(given, groups, strict=True)]
+    lessons = [Lesson(song, spelling[genre_key(genre)], groups[song.id]) for song, genre in given]
     return sorted(lessons, key=lambda lesson: lesson.genre)
 
 

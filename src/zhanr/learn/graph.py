@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from zhanr.errors import ZhanrError
@@ -12,10 +13,11 @@ from zhanr.learn.linear import Head
 BEFORE = "logits_before"
 
 
-def with_head(graph: bytes, head: Head) -> bytes:
+def with_head(graph: bytes, head: Head, centres: NDArray[np.floating] | None = None) -> bytes:
     """The graph with its output `logits` computed by `head` from its `embedding`, which stays as it is.
 
-    Places of the old genres among the embeddings (`prototypes`) go with them. What nothing needs any more is taken out.
+    `centres` (n, d) take the place of its output `prototypes`; without them, that is taken out, as is all that nothing
+    needs any more.
     """
     model = onnx.load_model_from_string(graph)
     body = model.graph
@@ -28,6 +30,8 @@ def with_head(graph: bytes, head: Head) -> bytes:
     for node in body.node:
         node.output[:] = [BEFORE if name == "logits" else name for name in node.output]
         node.input[:] = [BEFORE if name == "logits" else name for name in node.input]
+    if centres is not None:
+        _add_centres(body, np.ascontiguousarray(centres, np.float32))
     body.initializer.extend(
         [
             numpy_helper.from_array(np.ascontiguousarray(head.weights.T, np.float32), "head.weights"),
@@ -44,6 +48,14 @@ def with_head(graph: bytes, head: Head) -> bytes:
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
     return data
+
+
+def _add_centres(body: onnx.GraphProto, centres: NDArray[np.float32]) -> None:
+    for node in body.node:
+        node.output[:] = [f"{name}_before" if name == "prototypes" else name for name in node.output]
+    value = numpy_helper.from_array(centres, "centres")
+    body.node.append(helper.make_node("Constant", [], ["prototypes"], name="centres", value=value))
+    body.output.append(helper.make_tensor_value_info("prototypes", TensorProto.FLOAT, list(centres.shape)))
 
 
 def _prune(body: onnx.GraphProto) -> None:

@@ -9,23 +9,22 @@ trained on what it is applied to, and no audio is needed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from zhanr import metrics
 from zhanr.aggregate import log_softmax
 from zhanr.errors import ConfigError
+from zhanr.learn.lbfgs import minimise
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
 FOLDS, INNER_FOLDS = 5, 3
-STEPS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +41,15 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class CrossValidation:
-    """Logits (n, k) for every song by a head that saw none of its group; `penalty` is the choice for all songs."""
+    """Logits (n, k) for every song by a head that saw none of its group; `penalty` is the choice for all songs.
+
+    `fold` (n,) says which songs were left out together.
+    """
 
     logits: Floats
     penalty: float
     temperature: float
+    fold: Ints
 
     @property
     def log_probabilities(self) -> Floats:
@@ -63,36 +66,23 @@ def fit(x: NDArray[np.floating], y: Ints, n_genres: int, penalty: float) -> Head
     x = np.asarray(x, np.float64)
     mean, deviation = x.mean(axis=0), x.std(axis=0)
     deviation = np.where(deviation > 1e-6 * max(float(deviation.max()), 1e-12), deviation, np.inf)  # constant: unused
-    inputs, targets = torch.from_numpy((x - mean) / deviation), torch.from_numpy(y)
+    inputs = np.column_stack([(x - mean) / deviation, np.ones(len(x))])  # the last weight is the bias
     counts = np.bincount(y, minlength=n_genres)
-    balance = torch.from_numpy(len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1.0)))
-    weights = torch.zeros(n_genres, x.shape[1], dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(n_genres, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
+    balance = len(y) / (np.count_nonzero(counts) * np.maximum(counts, 1.0))
+    importance = (balance[y] / balance[y].sum())[:, None]
+    wanted = np.eye(n_genres)[y]
+    decay = penalty * np.append(np.ones(x.shape[1]), 0.01)
 
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        logits = torch.nn.functional.linear(inputs, weights, bias)
-        loss = torch.nn.functional.cross_entropy(logits, targets, weight=balance)
-        loss = loss + 0.5 * penalty * (weights.square().sum() + 0.01 * bias.square().sum())
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+    def loss(flat: Floats) -> tuple[float, Floats]:
+        weights = flat.reshape(n_genres, -1)
+        log_p = log_softmax(inputs @ weights.T)
+        value = -float((importance * wanted * log_p).sum()) + 0.5 * float((decay * weights**2).sum())
+        slope = (importance * (np.exp(log_p) - wanted)).T @ inputs + decay * weights
+        return value, slope.ravel()
 
-    with _one_thread():
-        optimizer.step(closure)  # type: ignore[no-untyped-call]
-    scaled = weights.detach().numpy() / deviation
-    return Head(scaled, bias.detach().numpy() - scaled @ mean)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Matrices this small are slower in several threads: 60 times on a machine that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    solution = minimise(loss, np.zeros(n_genres * inputs.shape[1])).reshape(n_genres, -1)
+    scaled = solution[:, :-1] / deviation
+    return Head(scaled, solution[:, -1] - scaled @ mean)
 
 
 def folds(y: Ints, groups: Sequence[str], n_folds: int) -> Ints:
@@ -117,13 +107,30 @@ def folds(y: Ints, groups: Sequence[str], n_folds: int) -> Ints:
 
 def cross_validate(x: NDArray[np.floating], y: Ints, groups: Sequence[str], n_genres: int) -> CrossValidation:
     """Answer for every song with a head that was fitted, and its penalty chosen, without the song's group."""
-    logits = np.empty((len(y), n_genres))
-    for train, test in _parts(folds(y, groups, FOLDS)):
-        inner = [groups[i] for i in train]
-        head = fit(x[train], y[train], n_genres, choose_penalty(x[train], y[train], inner, n_genres))
-        logits[test] = head.logits(x[test])
+    fold = folds(y, groups, FOLDS)
+    logits = predict_unseen(Taught(x, y, groups, fold), x, fold, n_genres)
     temperature = metrics.fit_temperature(log_softmax(logits), y)
-    return CrossValidation(logits, choose_penalty(x, y, groups, n_genres), temperature)
+    return CrossValidation(logits, choose_penalty(x, y, groups, n_genres), temperature, fold)
+
+
+class Taught(NamedTuple):
+    """What a head is fitted to: embeddings (n, d), genre numbers (n,), groups and folds (n,)."""
+
+    x: NDArray[np.floating]
+    y: Ints
+    groups: Sequence[str]
+    fold: Ints
+
+
+def predict_unseen(taught: Taught, x: NDArray[np.floating], fold: Ints, n_genres: int) -> Floats:
+    """Logits (m, n_genres) of embeddings (m, d), each by a head that was fitted without the songs of its fold (m,)."""
+    logits = np.empty((len(x), n_genres))
+    for number in np.unique(fold):
+        test, train = np.flatnonzero(fold == number), np.flatnonzero(taught.fold != number)
+        inner = [taught.groups[int(i)] for i in train]
+        penalty = choose_penalty(taught.x[train], taught.y[train], inner, n_genres)
+        logits[test] = fit(taught.x[train], taught.y[train], n_genres, penalty).logits(x[test])
+    return logits
 
 
 def choose_penalty(x: NDArray[np.floating], y: Ints, groups: Sequence[str], n_genres: int) -> float:

@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import zhanr
 from zhanr import metrics
 from zhanr.bundle import Bundle, Card, write_bundle
 from zhanr.errors import ModelFileError
 from zhanr.files import replacing
+from zhanr.learn import gate
 from zhanr.learn.comparison import PROTOCOL, Comparison, compare
 from zhanr.learn.examples import Examples, collect
 from zhanr.learn.graph import with_head
 from zhanr.learn.linear import CrossValidation, cross_validate, fit
-from zhanr.library import Library
+from zhanr.library import Library, memory
 from zhanr.vocabulary import model_for
 
 
@@ -63,20 +65,31 @@ def train(
     """
     parent = model_for(library, None if model is None else os.fspath(model))
     examples = collect(library, parent, trust_tags=trust_tags, query=query)
-    found = cross_validate(examples.x, examples.y, examples.groups, len(examples.genres))
-    comparison = compare(examples, found)
+    with threadpool_limits(1):  # matrices this small are slower in several threads: 10 times on a machine that is busy
+        found = cross_validate(examples.x, examples.y, examples.groups, len(examples.genres))
+        comparison = compare(examples, found)
+        head = fit(examples.x, examples.y, len(examples.genres), found.penalty)
     result = Result(comparison, examples.genres, examples.left_out, found.penalty)
     if not (comparison.better or force):
         return result
-    head = fit(examples.x, examples.y, len(examples.genres), found.penalty)
-    graph = with_head(parent.path.read_bytes(), head)
+    centres = gate.centres(parent, examples)
+    graph = with_head(parent.path.read_bytes(), head, centres)
     path = Path(target)
     saved = _save_old(path)
-    write_bundle(path, graph, _card(parent, examples, found, comparison))
+    written = write_bundle(
+        path, graph, _card(parent, examples, found, comparison, gate.thresholds(examples, found, centres))
+    )
+    memory.plan(library, written.reference)
     return dataclasses.replace(result, written=path, saved=saved)
 
 
-def _card(parent: Bundle, examples: Examples, found: CrossValidation, comparison: Comparison) -> Card:
+def _card(
+    parent: Bundle,
+    examples: Examples,
+    found: CrossValidation,
+    comparison: Comparison,
+    thresholds: dict[str, float],
+) -> Card:
     old = parent.card
     counts = np.bincount(examples.y, minlength=len(examples.genres)).tolist()
     data = {
@@ -85,21 +98,24 @@ def _card(parent: Bundle, examples: Examples, found: CrossValidation, comparison
         "corrections": examples.n_corrections,
         "artists_or_albums": len(set(examples.groups)),
         "sha256": examples.sha256,
+        "lessons": {
+            genre: sorted(name for name, i in zip(examples.ids, examples.y, strict=True) if i == number)
+            for number, genre in enumerate(examples.genres)
+        },
     }
     log_p = found.log_probabilities
     sure, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == examples.y
-    threshold = metrics.threshold_for_precision(sure, right, 0.95)
     scores = comparison.to_dict() | {
         "nll": metrics.negative_log_likelihood(log_p, examples.y),
         "ece": metrics.expected_calibration_error(sure, right),
     }
     return dataclasses.replace(
         old,
-        name=f"{old.name}-own",
+        name=f"{old.name.removesuffix('-own')}-own",
         labels=examples.genres,
         aggregation="mean_log_probability",  # the one under which a head on mean embeddings is exact
         temperature=found.temperature,
-        thresholds={} if threshold is None else {"confidence": threshold},
+        thresholds=thresholds,
         description=f"A person's own genres: a linear head, trained on a library, on the embedding of {old.name}",
         training={
             "data": {"library": data},
