@@ -38,6 +38,14 @@ def test_a_page_is_a_document_with_its_element_and_its_script(client: httpx.Clie
     assert json.loads(unescape(found[1]))["genres"] == list(LABELS)
 
 
+def test_a_document_asks_for_all_scripts_at_once(client: httpx.Client) -> None:
+    named = set(re.findall(r'modulepreload" href="/assets/([^"]+)"', client.get("/", headers=PAGE).text))
+    assert {"app.js", "listen.js", "song_store.js", "draw.js"} <= named
+    for name in named:
+        needed = re.findall(r'from "\./([^"]+)"', (STATIC / name).read_text("utf-8"))
+        assert set(needed) <= named, name
+
+
 def test_nothing_in_a_document_needs_an_exception_from_the_policy(client: httpx.Client) -> None:
     response = client.get("/", headers=PAGE)
     policy = response.headers["content-security-policy"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from http import HTTPStatus
 from pathlib import Path
@@ -76,6 +78,7 @@ def document(state: State, title: str, content: str, current: Page | None = None
         title=escape(title),
         content=content,
         links="\n".join(_link(page, current) for page in PAGES),
+        modules="\n".join(f'<link rel="modulepreload" href="/assets/{name}">' for name in _modules(current)),
         settings=escape(json.dumps(settings(state), ensure_ascii=False), quote=True),
     )
 
@@ -109,6 +112,23 @@ def error_page(state: State) -> Callable[[Problem], Response]:
         return HTMLResponse(document(state, f"{title} · zhanr", content), problem.status, problem.headers)
 
     return page
+
+
+def _modules(page: Page | None) -> list[str]:
+    """The scripts that a document needs, for the browser to ask for at once, and not for one after the other."""
+    found: dict[str, None] = {}
+    waiting = ["app.js", *([] if page is None else [f"{page.name.lower()}.js"])]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found[name] = None
+            waiting += _imports(name)
+    return list(found)
+
+
+@cache
+def _imports(name: str) -> list[str]:
+    return re.findall(r'^(?:import|\} from|import .* from) "\./([\w.]+)";$', (STATIC / name).read_text("utf-8"), re.M)
 
 
 def _answering(state: State, page: Page) -> Callable[[], Response]:
