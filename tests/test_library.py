@@ -197,7 +197,7 @@ def test_filters(library: Library, filters: str | None, expected: list[str]) -> 
 @pytest.mark.parametrize(
     ("filters", "complaint"),
     [
-        ("jazz", "'jazz' is no filter"),
+        ("=jazz", "'=jazz' is no filter"),
         ("genre=jazz colour=red", "'colour=red': there is no field 'colour'"),
         ("confidence<high", "'high' is not a number"),
         ("confidence~5", "'confidence~5': a number is compared"),
@@ -603,7 +603,7 @@ def test_the_commands(library: Library, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (["list", "jazz"], 1, "'jazz' is no filter"),
+        (["list", "=jazz"], 1, "'=jazz' is no filter"),
         (["export", "-o", "x.pdf"], 1, "not a form of export"),
         (["correct", "/nowhere.mp3", "jazz"], 1, "not in the library"),
         (["correct", "/nowhere.mp3"], 2, "either a genre or --clear"),

@@ -90,8 +90,8 @@ def rows(page: Page) -> Locator:
 
 
 def filtered(page: Page, text: str) -> None:
-    page.get_by_role("searchbox", name="Filter").fill(text)
-    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_role("combobox", name="Search").fill(text)
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("zhanr-library")).to_have_attribute("aria-busy", "false")
 
 
@@ -153,10 +153,80 @@ def test_a_row_plays_and_a_name_that_is_markup_stays_text(open_page: NewPage) ->
     expect(rows(page)).to_contain_text('<img src=x onerror="')
     rows(page).get_by_role("button", name=re.compile("^Play")).click()
     expect(rows(page).get_by_role("button", name=re.compile("^Pause"))).to_be_visible()
-    until(page, "document.querySelector('.l-player audio').currentTime > 0")
+    until(page, "document.querySelector('zhanr-player audio').currentTime > 0")
     expect(page.locator(".l-playing")).to_contain_text("<b>bold & loud")
     assert page.title() == "Library · zhanr"
     assert page.locator("main img, main bdi b, .c-two b").count() == 0
+
+
+def test_plain_words_are_searched_for_and_back_goes_through_the_searches(open_page: NewPage) -> None:
+    page = open_page("/library")
+    filtered(page, "ask nobody")
+    expect(page.locator(".l-status")).to_have_text("1 song")
+    filtered(page, '"Odd one"')
+    expect(rows(page)).to_contain_text("Odd one")
+    page.locator(".l-bar", has_text="rock").click()
+    expect(page.locator(".l-bar", has_text="rock")).to_have_attribute("aria-pressed", "true")
+    page.go_back()
+    expect(page.locator(".l-bar", has_text="rock")).to_have_attribute("aria-pressed", "false")
+    page.go_back()
+    expect(rows(page)).to_contain_text("Ask me")
+    expect(page.get_by_role("combobox", name="Search")).to_have_value("ask nobody")
+
+
+def test_a_row_opens_and_a_word_on_it_is_seen_and_taken_back(open_page: NewPage, library: Path) -> None:
+    page = open_page("/library?q=calmer")
+    rows(page).click()
+    panel = page.get_by_role("dialog", name="Calmer one")
+    expect(panel).to_contain_text("zhanr says blues")
+    panel.get_by_role("button", name="reggae", exact=True).click()
+    expect(panel).to_contain_text("Your word: reggae")
+    expect(rows(page)).to_contain_text("reggaeyours")
+    assert stored(library, "calmer") == "reggae"
+    page.reload()
+    rows(page).click()
+    panel.get_by_role("button", name="Take your word back").click()
+    expect(rows(page)).to_contain_text("blues")
+    assert stored(library, "calmer") is None
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+
+
+def test_many_rows_are_chosen_corrected_restored_and_taken_along(open_page: NewPage, library: Path) -> None:
+    page = open_page("/library?q=path~/review/calm")
+    for name in ("Calm one", "Calmer one"):
+        page.get_by_role("checkbox", name=f"Choose {name}").check()
+    expect(page.locator(".s-count")).to_have_text("2 songs")
+    page.get_by_label("Genre for the chosen songs").fill("jazz")
+    page.get_by_role("button", name="Correct").click()
+    expect(rows(page).first).to_contain_text("jazzyours")
+    assert [stored(library, name) for name in ("calm", "calmer")] == ["jazz", "jazz"]
+    page.get_by_role("button", name="Take back").click()
+    expect(rows(page).first).to_contain_text("metal")
+    assert [stored(library, name) for name in ("calm", "calmer")] == [None, None]
+    page.get_by_role("checkbox", name="All songs of this list").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Playlist").click()
+    assert download.value.path().read_text("utf-8").splitlines()[2::2] == ["/review/calm.mp3", "/review/calmer.mp3"]
+    page.get_by_role("button", name="Plan tags").click()
+    expect(page.get_by_label("Which songs")).to_have_value("path~/review/calm")
+
+
+def test_the_player_goes_on_closes_and_hides_nothing(open_page: NewPage, folder: Path) -> None:
+    page = open_page(f"/library?q=path~{folder.name}")
+    rows(page).first.get_by_role("button", name=re.compile("^Play")).click()
+    player = page.get_by_role("region", name="Player")
+    first = player.locator(".l-playing").inner_text()
+    player.get_by_role("button", name="Next song").click()
+    expect(player.locator(".l-playing")).not_to_have_text(first)
+    player.get_by_role("button", name="Previous song").click()
+    expect(player.locator(".l-playing")).to_have_text(first)
+    player.get_by_label("Position").fill("12")
+    until(page, "document.querySelector('zhanr-player audio').currentTime >= 12")
+    below = "scrollTo(0, 1e6); document.querySelector('main').getBoundingClientRect().bottom"
+    assert page.evaluate(below) <= player.evaluate("node => node.getBoundingClientRect().top")
+    player.get_by_role("button", name="Close the player").click()
+    expect(player).to_be_hidden()
 
 
 def test_a_change_by_another_program_is_announced(open_page: NewPage, library: Path) -> None:
@@ -210,14 +280,19 @@ def test_the_review_by_keyboard(open_page: NewPage, library: Path) -> None:
     for expected in ("Calmer one", "Calm one", "Odd one"):
         page.keyboard.press("u")
         expect(title).to_have_text(expected)
-    expect(live).to_contain_text("Taken back.")
+    expect(live).to_contain_text("Taken back: Odd one")
     assert [stored(library, name) for name in ("ask", "odd", "calmer")] == ["pop", None, None]
-    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")  # a key that also sends forms accepts nothing
+    page.keyboard.press("a")
+    expect(live).to_contain_text("Odd one: accepted as rock")
     expect(title).to_have_text("Calm one")
-    assert stored(library, "odd") == "rock"
+    assert (stored(library, "odd"), stored(library, "calm")) == ("rock", None)
+    page.reload()  # what was done can still be undone
+    expect(title).to_be_visible()
     page.keyboard.press("u")
+    expect(live).to_contain_text("Taken back: Odd one")
     page.keyboard.press("u")
-    expect(title).to_have_text("Ask me")
+    expect(live).to_contain_text("Taken back: Ask me")
     page.keyboard.press("u")
     expect(live).to_have_text("There is nothing to undo.")
     assert stored(library, "ask") is None
@@ -268,7 +343,7 @@ def test_files_that_cannot_be_written_say_why(open_page: NewPage) -> None:
     live = page.locator("zhanr-tags .l-status")
     expect(live).to_have_text("0 files to write, 0 left alone, 10 problems.")
     expect(rows(page).first).to_contain_text("there is no such file or folder")
-    page.get_by_label("Which songs").fill("nonsense")
+    page.get_by_label("Which songs").fill("=nonsense")
     page.get_by_role("button", name="Make a plan").click()
     expect(page.get_by_role("alert").first).to_contain_text("is no filter")
 
@@ -283,7 +358,7 @@ def test_pointing_at_the_map_plays_and_keys_go_around(open_page: NewPage, folder
     where = "map => { const [x, y] = map.where(map.ids[0]); return { x, y }; }"
     page.locator("canvas").hover(position=page.locator("zhanr-map").evaluate(where))
     expect(page.locator(".m-tip")).to_be_visible()
-    until(page, "document.querySelector('.l-player audio').currentTime > 0")
+    until(page, "document.querySelector('zhanr-player audio').currentTime > 0")
     page.locator("canvas").click(position=page.locator("zhanr-map").evaluate(where))
     heading = page.locator(".m-side h2")
     expect(heading).to_have_text(sorted(path.stem for path in folder.iterdir())[0])

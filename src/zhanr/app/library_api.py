@@ -8,12 +8,10 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from zhanr.app.rows import Count, Recent, Start, Text, new_router, song_row
+from zhanr.app.rows import Count, Recent, Start, Text, condition, new_router, song_row
 from zhanr.app.state import State
 from zhanr.library import Library, default_path
 from zhanr.library.views import View, songs_of, stamp, view
-
-FLAGS = {"unsure": "unsure", "failed": "error"}
 
 
 def router(state: State) -> APIRouter:
@@ -53,19 +51,10 @@ def router(state: State) -> APIRouter:
 
 def _look_up(library: Library, q: str, pick: str, order: str) -> tuple[View, dict[str, Any]]:
     """The list that is wanted, and the counts for the chart: of what the filter alone picks."""
-    found = view(library, f"{q} {_picked(pick)}", order=order)
+    found = view(library, condition(q, pick), order=order)
     whole = view(library, q) if pick else found
     chart = {"genres": list(whole.genres.items()), "unsure": whole.unsure, "failed": whole.failed}
     return found, chart | {"all": len(whole)}
-
-
-def _picked(pick: str) -> str:
-    """The condition for a bar of the chart: "unsure", "failed", or "genre:" and its name."""
-    kind, _, genre = pick.partition(":")
-    if kind == "genre":
-        quoted = genre.replace("\\", "\\\\").replace('"', '\\"')
-        return f'genre="{quoted}"'
-    return FLAGS.get(kind, "")
 
 
 def library_version(state: State) -> str:

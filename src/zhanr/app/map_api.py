@@ -78,8 +78,10 @@ def router(state: State) -> APIRouter:
     async def near(number: Number) -> Response:
         """The songs that sound most like one."""
         seed = await state.with_library(lambda library: library.song_by_id(number, embedding=True))
-        if seed is None or seed.embedding is None:
+        if seed is None:
             raise Problem(404, "this song is not in the library any more")
+        if seed.embedding is None:  # it could not be read, or was corrected only
+            return JSONResponse({"near": []})
         hits = await state.similar(seed.embedding, model_sha256=seed.model_sha256, n=N_NEAREST, seed=seed)
         return JSONResponse({"near": [song_row(hit.song) | {"distance": round(hit.distance, 4)} for hit in hits]})
 

@@ -72,12 +72,18 @@ def router(state: State) -> APIRouter:
     @routes.get("/media/library/{number}")
     async def play_song(number: int) -> Response:
         """The sound of a song of the library, and of no other file."""
-        song = await state.with_library(lambda library: library.song_by_id(number)) if _is_id(number) else None
-        if song is None or not song.path.is_file():
-            raise Problem(404, "there is no such song")
-        return _sound(song.path, song.path.name)
+        path = await library_file(state, number)
+        return _sound(path, path.name)
 
     return routes
+
+
+async def library_file(state: State, number: int) -> Path:
+    """The file of a song of the library by its id, and of no other; `Problem` where there is none."""
+    song = await state.with_library(lambda library: library.song_by_id(number)) if _is_id(number) else None
+    if song is None or not song.path.is_file():
+        raise Problem(404, "there is no such song")
+    return song.path
 
 
 def _is_id(number: int) -> bool:

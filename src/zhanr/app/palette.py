@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# Okabe & Ito 2008 ("Color Universal Design"), joined by four that are told from them by their lightness.
+# Told apart by everybody: of all pairs, "not sure" among them, the two nearest are 0.099 apart in OKLab, for full
+# colour vision and for the three kinds of colour blindness (tests/test_palette.py); none is lost on the light or the
+# dark page.
 GENRES = {
-    "blues": "#0072b2",
-    "classical": "#8a6fd1",
-    "country": "#a6761d",
-    "disco": "#e69f00",
-    "hiphop": "#d55e00",
-    "jazz": "#56b4e9",
-    "metal": "#77808f",
-    "pop": "#cc79a7",
-    "reggae": "#009e73",
-    "rock": "#a4284f",
+    "blues": "#4488ff",
+    "classical": "#8800bb",
+    "country": "#aabb88",
+    "disco": "#ff9911",
+    "electronic": "#2222ff",
+    "hiphop": "#ff3355",
+    "jazz": "#00bbff",
+    "metal": "#555577",
+    "pop": "#aa55bb",
+    "reggae": "#448800",
+    "rock": "#aa0044",
 }
 NOT_SURE = "#8b909a"
 _OTHERS = tuple(GENRES.values())

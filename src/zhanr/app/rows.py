@@ -22,6 +22,8 @@ from zhanr.words import printable
 
 T = TypeVar("T")
 MOST_ROWS = 200
+PICKS = {"unsure": "unsure", "failed": "error"}
+"""The bars of the chart that are no genre, as filters."""
 Start = Annotated[int, Query(ge=0, lt=1 << 53)]
 Count = Annotated[int, Query(ge=0, le=MOST_ROWS)]
 Text = Annotated[str, Query(max_length=2000)]
@@ -80,6 +82,15 @@ class Recent(Generic[T]):
             while len(self._items) > self._most:
                 self._items.popitem(last=False)
         return key
+
+
+def condition(q: str, pick: str = "") -> str:
+    """The filter for what a person wrote and a bar of the chart: "unsure", "failed", or "genre:" and its name."""
+    kind, _, genre = pick.partition(":")
+    if kind == "genre":
+        quoted = genre.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{q} genre="{quoted}"'
+    return f"{q} {PICKS.get(kind, '')}"
 
 
 def song_row(song: Song | None, number: int | None = None) -> dict[str, Any]:

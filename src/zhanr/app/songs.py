@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from zhanr.app.analysis import Analysis
 from zhanr.app.engine import Job
 from zhanr.app.handlers import as_problem
-from zhanr.app.media import UPLOADS
+from zhanr.app.media import UPLOADS, library_file
 from zhanr.app.problems import Problem
 from zhanr.app.rows import song_row
 from zhanr.app.state import State
@@ -53,12 +54,23 @@ def router(state: State) -> APIRouter:
     async def sound(number: str) -> Response:
         """The same sound as another upload that every browser plays: {"id"}."""
         upload = _upload(state, number)
-        target = state.folder.path / secrets.token_hex(16)
-        how = partial(decode, target=target, bounds=state.settings.bounds)
-        size = await state.engine.submit(upload.path, how, name=upload.name).result()
-        return JSONResponse({"id": state.uploads.add(Upload(target, "sound.wav", size), answered=True)}, 201)
+        return JSONResponse({"id": await _decoded(state, upload.path, upload.name)}, 201)
+
+    @routes.post("/media/library/{number}/sound")
+    async def library_sound(number: int) -> Response:
+        """The sound of a song of the library, likewise."""
+        path = await library_file(state, number)
+        return JSONResponse({"id": await _decoded(state, path, path.name)}, 201)
 
     return routes
+
+
+async def _decoded(state: State, path: Path, name: str) -> str:
+    """The id of an upload with the sound of a file in a form that every browser plays."""
+    target = state.folder.path / secrets.token_hex(16)
+    how = partial(decode, target=target, bounds=state.settings.bounds)
+    size = await state.engine.submit(path, how, name=printable(name)).result()
+    return state.uploads.add(Upload(target, "sound.wav", size), answered=True)
 
 
 def _upload(state: State, number: str) -> Upload:

@@ -1,6 +1,7 @@
 """The filter language: `genre=jazz confidence<0.6 path~live artist~"miles davis" error`, all of which must hold.
 
-A condition is FIELD OPERATOR VALUE without spaces in between, or a word of `FLAGS`; `!` before either turns it round.
+A condition is FIELD OPERATOR VALUE without spaces in between, a word of `FLAGS`, or any other word, which the title,
+artist, album or path must contain: `miles "so what"`. `!` before any of them turns it round.
 
 - texts (`columns.TEXTS`, and `LISTS` where a song may have several: `style=punk`): `=` is the same, `~` contains; upper
   and lower case and the way of writing accents don't matter. Several values are separated by commas:
@@ -31,6 +32,11 @@ FLAGS = {
     "tagged": "song.tag_genre IS NOT NULL",
     "missing": _MISSING,
 }
+_ANYWHERE = (
+    "CAST(coalesce(song.title, '') || char(10) || coalesce(song.artist, '') || char(10) || "
+    "coalesce(song.album, '') || char(10) || song.path AS BLOB)"
+)
+"""All in which a plain word is looked for; bytes, for a path need not be Unicode."""
 _CONDITION = re.compile(r"(?P<not>!?)(?P<field>[a-z_]+)(?P<op><=|>=|!=|!~|=|~|<|>)(?P<value>.*)", re.DOTALL)
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -75,10 +81,7 @@ def _tokens(query: str) -> Iterator[str]:
 def _condition(token: str) -> tuple[str, list[Any]]:
     match = _CONDITION.fullmatch(token)
     if match is None:
-        raise ConfigError(
-            f"{token!r} is no filter: write FIELD=VALUE, FIELD~PART, FIELD<NUMBER or one of {', '.join(FLAGS)} "
-            f"(path~{_plain(token) or 'live'} looks for a part of the path)"
-        )
+        return _word(token)
     field, operator = match["field"], match["op"]
     negated = bool(match["not"]) ^ operator.startswith("!")
     options = _split(match["value"])
@@ -90,6 +93,17 @@ def _condition(token: str) -> tuple[str, list[Any]]:
         known = ", ".join([*TEXTS, *LISTS, *NUMBERS])
         raise ConfigError(f"{token!r}: there is no field {field!r} (there are {known})")
     return (f"NOT coalesce({condition}, 0)" if negated else condition), values
+
+
+def _word(token: str) -> tuple[str, list[Any]]:
+    """A plain word, anywhere in what a person knows a song by."""
+    negated = token.startswith("!")
+    word = ",".join(_split(token[negated:]))
+    if not word or re.match(r"[=<>~!]", word):
+        raise ConfigError(
+            f"{token!r} is no filter: write a word, FIELD=VALUE, FIELD~PART, FIELD<NUMBER or one of {', '.join(FLAGS)}"
+        )
+    return f"{'NOT ' if negated else ''}zhanr_contains({_ANYWHERE}, ?)", [_bound(fold(word))]
 
 
 def _text(token: str, field: str, operator: str, options: list[str]) -> tuple[str, list[Any]]:
@@ -132,10 +146,6 @@ def _split(value: str) -> list[str]:
         else:
             options[-1] += letter
     return options
-
-
-def _plain(token: str) -> str:
-    return re.sub(r"[^\w.-]", "", token)
 
 
 def _seconds(text: str) -> float:
@@ -198,8 +208,9 @@ def _requoted(argument: str) -> str:
 
 
 def _is_filter(text: str) -> bool:
+    """Whether it is several conditions already, with no plain words among them."""
     try:
         to_sql(text)
+        return all(token.lstrip("!") in FLAGS or _CONDITION.fullmatch(token) for token in _tokens(text))
     except ConfigError:
         return False
-    return True

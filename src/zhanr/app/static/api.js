@@ -105,5 +105,8 @@ export const uploadSound = (id) => `${UPLOADS}/${id}`;
 
 export const librarySound = (id) => `/media/library/${id}`;
 
+/** The address of a library's song in a form that every browser plays. */
+export const plainLibrarySound = async (id) => uploadSound((await post(`${librarySound(id)}/sound`)).id);
+
 /** Delete an upload; where the server is away, it has none. */
 export const forget = (id) => fetch(`${UPLOADS}/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});

@@ -71,3 +71,5 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 export const PLAY = "M8 5.14v13.72a1 1 0 0 0 1.52.85l10.9-6.86a1 1 0 0 0 0-1.7L9.52 4.29A1 1 0 0 0 8 5.14z";
 export const PAUSE = "M7 5h3.5v14H7zM13.5 5H17v14h-3.5z";
 export const CLOSE = "M6 6l12 12M18 6L6 18";
+export const NEXT = "M6 5.2v13.6a.8.8 0 0 0 1.24.67L17 13v6h2V5h-2v6L7.24 4.53A.8.8 0 0 0 6 5.2z";
+export const PREVIOUS = "M18 5.2v13.6a.8.8 0 0 1-1.24.67L7 13v6H5V5h2v6l9.76-6.47A.8.8 0 0 1 18 5.2z";

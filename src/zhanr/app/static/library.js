@@ -1,16 +1,20 @@
-// The library: a filter, a chart of genres, and a table of all songs.
+// The library: a search, a chart of genres, and a table of all songs, of which one can be opened and many be chosen.
 
 import { get, reason } from "./api.js";
 import { clock, el, icon, PAUSE, percent } from "./dom.js";
 import { chip, empty, heading, liveLine, many, playButton, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 import { RowTable } from "./rowtable.js";
+import { Selection } from "./selection.js";
 import { settings } from "./settings.js";
+import { SongPanel } from "./song_panel.js";
 
 const LOOK_AGAIN = 5000; // milliseconds
+const FIELDS = ["genre=", "tag=", "artist~", "album~", "title~", "path~", "confidence<", "duration>", "scanned>"];
 const EXAMPLES = [
+  "miles davis",
   "genre=jazz confidence<0.6",
-  'artist~"miles davis"',
+  'album~"kind of blue"',
   "unsure",
   "corrected",
   "path~live",
@@ -22,15 +26,17 @@ class LibraryPage extends HTMLElement {
   async connectedCallback() {
     this.append(heading("Library"));
     if (!(await scanned(this)) || !this.isConnected) return;
-    const asked = new URLSearchParams(location.search);
-    this.q = asked.get("q") ?? "";
-    this.pick = asked.get("pick") ?? "";
-    this.order = asked.get("order") ?? "path";
+    this.#readAddress();
+    this.selection = new Selection({
+      said: () => this.table.redraw(),
+      changed: () => this.#ask({}, { keepPlace: true }),
+    });
+    this.panel = new SongPanel({ changed: () => this.#ask({}, { keepPlace: true }) });
     this.table = new RowTable({
       label: "Songs",
       columns: this.#columns(),
       fetchRows: (start, count) => this.#rows(start, count),
-      act: (row) => this.#play(row),
+      act: (row, index, event) => this.#act(row, index, event),
       sorted: (order) => this.#ask({ order }),
       rowClass: (row) => (row.gone ? "l-gone" : row.error && !row.genre ? "l-failed" : ""),
     });
@@ -40,7 +46,9 @@ class LibraryPage extends HTMLElement {
       this.#chart(),
       (this.status = liveLine("l-status")),
       (this.changed = this.#notice()),
+      this.selection.node,
       this.table.node,
+      this.panel.node,
     );
     playerBar.addEventListener("change", this.redraw);
     this.#ask({});
@@ -49,9 +57,25 @@ class LibraryPage extends HTMLElement {
 
   redraw = () => this.table.redraw();
 
+  /** Back and Forward go through what was searched for and how it was sorted. */
+  revisited() {
+    this.#readAddress();
+    if (!this.input) return;
+    this.input.value = this.q;
+    this.#ask({}, { history: false });
+  }
+
+  #readAddress() {
+    const asked = new URLSearchParams(location.search);
+    this.q = asked.get("q") ?? "";
+    this.pick = asked.get("pick") ?? "";
+    this.order = asked.get("order") ?? "path";
+  }
+
   disconnectedCallback() {
     clearInterval(this.timer);
     playerBar.removeEventListener("change", this.redraw);
+    this.panel?.node.close();
   }
 
   #form() {
@@ -62,7 +86,8 @@ class LibraryPage extends HTMLElement {
       value: this.q,
       autocomplete: "off",
       spellcheck: "false",
-      placeholder: "genre=jazz confidence<0.6",
+      placeholder: "Title, artist, album or file",
+      list: "filter-fields",
       "aria-describedby": "filter-error",
     });
     this.error = el("p", { class: "l-error", id: "filter-error", role: "alert" });
@@ -76,12 +101,12 @@ class LibraryPage extends HTMLElement {
     const help = el(
       "details",
       { class: "l-help" },
-      el("summary", {}, "How to filter"),
+      el("summary", {}, "How to search"),
       el(
         "p",
         {},
-        "Conditions with spaces between them must all hold; ! before one turns it round. ",
-        "Fields: genre, tag, artist, album, title, path, reason, confidence, duration, size, scanned. Try one:",
+        "Words are looked for in title, artist, album and file. Conditions say more: all must hold, and ! before one ",
+        "turns it round. Fields: genre, tag, artist, album, title, path, confidence, duration, size, scanned. Try:",
       ),
       el(
         "p",
@@ -104,12 +129,19 @@ class LibraryPage extends HTMLElement {
     return el(
       "form",
       { class: "l-filter", role: "search", onsubmit: submit },
-      el("label", { for: "filter", class: "z-hidden" }, "Filter"),
+      el("label", { for: "filter", class: "z-hidden" }, "Search"),
       this.input,
-      el("button", { class: "z-button primary" }, "Filter"),
+      el("datalist", { id: "filter-fields" }, ...this.#completions()),
+      el("button", { class: "z-button primary" }, "Search"),
       this.error,
       help,
     );
+  }
+
+  #completions() {
+    const genres = settings.genres.map((genre) => `genre=${genre}`);
+    const flags = ["unsure", "corrected", "tagged", "error"];
+    return [...FIELDS, ...genres, ...flags].map((value) => el("option", { value }));
   }
 
   #chart() {
@@ -128,6 +160,7 @@ class LibraryPage extends HTMLElement {
 
   #columns() {
     return [
+      { title: this.selection.headBox, class: "c-pick", cell: (row) => this.selection.box(row) },
       { title: el("span", { class: "z-hidden" }, "Play"), class: "c-play", cell: (row) => this.#playCell(row) },
       { title: "Title", sort: "title", class: "c-title", cell: (row) => this.#titleCell(row) },
       { title: "Genre", sort: "genre", class: "c-genre", cell: (row) => this.#genreCell(row) },
@@ -136,7 +169,7 @@ class LibraryPage extends HTMLElement {
         sort: "confidence",
         largeFirst: true,
         class: "c-sure",
-        cell: (row) => (row.confidence == null ? "" : percent(row.confidence)),
+        cell: (row) => (row.confidence == null || row.yours ? "" : percent(row.confidence)),
       },
       { title: "Tag", sort: "tag", class: "c-tag wide", cell: (row) => row.tag ?? "" },
       {
@@ -166,7 +199,7 @@ class LibraryPage extends HTMLElement {
   #titleCell(row) {
     if (row.gone) return el("em", {}, "not in the library any more");
     const below = [row.artist, row.album].filter(Boolean).join(" · ");
-    return el("div", { class: "c-two" }, el("span", {}, row.title), el("span", { class: "l-faint" }, below));
+    return el("div", { class: "c-two" }, el("bdi", {}, row.title), el("bdi", { class: "l-faint" }, below));
   }
 
   #genreCell(row) {
@@ -176,12 +209,25 @@ class LibraryPage extends HTMLElement {
     return el("span", { class: "l-faint", title: row.reason ?? "" }, row.best ? `not sure: ${row.best}?` : "not sure");
   }
 
-  #play(row) {
-    if (row.gone) return;
-    playerBar.toggle(row);
+  /** The round button and the space bar play; all else opens the song. */
+  #act(row, index, event) {
+    if (row.gone || event.target.closest?.(".c-pick")) return;
+    if (event.key === " " || event.target.closest?.(".c-play")) playerBar.toggle(row, this.#queue(index));
+    else this.panel.open(row, this.#queue(index));
   }
 
-  async #ask(change) {
+  /** What is played after a song: the list as it is now, also when the page is left. */
+  #queue(index) {
+    const { q, pick, order, view } = this;
+    const at = async (i) => {
+      const { rows } = await get("/library/rows", { q, pick, order, view, start: i, count: 1 });
+      return rows[0] ?? null;
+    };
+    return { index, at };
+  }
+
+  /** Look up what `change` makes of the search; an own step of Back where it changes anything. */
+  async #ask(change, { history: remember = true, keepPlace = false } = {}) {
     Object.assign(this, change);
     this.giveUp?.abort();
     this.giveUp = new AbortController();
@@ -193,15 +239,10 @@ class LibraryPage extends HTMLElement {
         { q: this.q, pick: this.pick, order: this.order, count: 100 },
         this.giveUp.signal,
       );
-      this.#show(found);
+      this.#show(found, keepPlace);
       this.error.textContent = "";
       this.input.removeAttribute("aria-invalid");
-      const state = Object.entries({
-        q: this.q,
-        pick: this.pick,
-        order: this.order === "path" ? "" : this.order,
-      }).filter(([, v]) => v);
-      history.replaceState(history.state, "", state.length ? `?${new URLSearchParams(state)}` : location.pathname);
+      if (remember) this.#writeAddress();
     } catch (error) {
       if (error.name === "AbortError") return;
       this.error.textContent = reason(error);
@@ -210,7 +251,14 @@ class LibraryPage extends HTMLElement {
     this.setAttribute("aria-busy", "false");
   }
 
-  #show(found) {
+  #writeAddress() {
+    const order = this.order === "path" ? "" : this.order;
+    const state = Object.entries({ q: this.q, pick: this.pick, order }).filter(([, value]) => value);
+    const query = state.length ? `?${new URLSearchParams(state)}` : "";
+    if (query !== location.search) history.pushState({}, "", query || location.pathname);
+  }
+
+  #show(found, keepPlace) {
     this.view = found.view;
     this.version = found.version;
     this.changed.hidden = true;
@@ -218,7 +266,9 @@ class LibraryPage extends HTMLElement {
       this.replaceChildren(heading("Library"), empty());
       return;
     }
-    this.table.reset(found.total, found.rows);
+    this.selection.over({ q: this.q, pick: this.pick, total: found.total });
+    if (keepPlace) this.table.refresh(found.total);
+    else this.table.reset(found.total, found.rows);
     this.#drawBars(found);
     const failed = found.failed && !this.pick ? `, ${found.failed.toLocaleString("en")} of them could not be read` : "";
     this.status.textContent = found.total ? `${many(found.total, "song")}${failed}` : "No song is like that";
@@ -241,7 +291,7 @@ class LibraryPage extends HTMLElement {
     const rows = genres.map(([genre, n]) => [`genre:${genre}`, genre, n, settings.colours[genre]]);
     if (unsure) rows.push(["unsure", "not sure", unsure]);
     if (failed) rows.push(["failed", "unreadable", failed]);
-    const most = Math.max(1, ...rows.map((row) => row[2]));
+    const most = Math.max(1, ...genres.map(([, n]) => n)); // bars are for comparing genres, not with "not sure"
     this.bars.replaceChildren(
       ...rows.map(([pick, name, n, shade]) => {
         const chosen = this.pick === pick;
@@ -260,7 +310,7 @@ class LibraryPage extends HTMLElement {
               "aria-pressed": chosen,
               "data-pick": pick,
               onclick: toggle,
-              style: { "--genre": shade ?? settings.not_sure, "--share": n / most },
+              style: { "--genre": shade ?? settings.not_sure, "--share": shade ? n / most : 0 },
             },
             el("span", { class: "l-name" }, name),
             el("span", { class: "l-length", "aria-hidden": "true" }),

@@ -7,6 +7,10 @@ import { playerBar } from "./player_bar.js";
 import { settings } from "./settings.js";
 
 const AHEAD = 20; // songs that are fetched together
+const DONE = "zhanr-review"; // under which the browser keeps what can be undone, as long as its tab is open
+
+const remembered = () => JSON.parse(sessionStorage.getItem(DONE) ?? "[]");
+const remember = (done) => sessionStorage.setItem(DONE, JSON.stringify(done.slice(-200)));
 
 class ReviewPage extends HTMLElement {
   #played = null; // the song that was played here last
@@ -14,7 +18,7 @@ class ReviewPage extends HTMLElement {
   async connectedCallback() {
     this.append(heading("Review"));
     if (!(await scanned(this)) || !this.isConnected) return;
-    this.done = []; // [{place, id, before}] to undo
+    this.done = remembered(); // [{place, view, id, before}] to undo, also after a reload
     playerBar.addEventListener("change", this.redraw);
     this.live = liveLine("l-status");
     this.error = el("p", { class: "l-error", role: "alert" });
@@ -67,7 +71,7 @@ class ReviewPage extends HTMLElement {
 
   #keysHelp() {
     const keys = [
-      [["a", "Enter"], "accept"],
+      [["a"], "accept"],
       [["1", "0"], "choose a genre"],
       [["c"], "type a genre"],
       [["s"], "skip"],
@@ -91,7 +95,7 @@ class ReviewPage extends HTMLElement {
   }
 
   async #start() {
-    Object.assign(this, { place: 0, songs: new Map(), view: "", done: [], total: 0, doubtful: 0 });
+    Object.assign(this, { place: 0, songs: new Map(), view: "", total: 0, doubtful: 0 });
     const { songs } = this;
     await this.#show(0);
     if (this.error.textContent || songs !== this.songs) return;
@@ -147,7 +151,7 @@ class ReviewPage extends HTMLElement {
         name = genre ?? song?.predicted ?? song?.best;
       if (!song || !name) return;
       const { before, song: after } = await post("/review/word", { id: song.id, genre: name });
-      this.done.push({ place: this.place, id: song.id, before, after: after.correction });
+      this.#did({ id: song.id, title: song.title, before, after: after.correction });
       await this.#show(this.place + 1);
       this.#say(
         `${song.title}: ${what} ${name}.${this.song ? ` Next: ${this.#spoken()}` : " That was the last song."}`,
@@ -155,11 +159,16 @@ class ReviewPage extends HTMLElement {
     });
   }
 
+  #did(what) {
+    this.done.push({ place: this.place, view: this.view, ...what });
+    remember(this.done);
+  }
+
   skip() {
     return this.#do(async () => {
       if (!this.song) return;
       const { title } = this.song;
-      this.done.push({ place: this.place });
+      this.#did({});
       await this.#show(this.place + 1);
       this.#say(`${title}: skipped.${this.song ? ` Next: ${this.#spoken()}` : " That was the last song."}`);
     });
@@ -169,13 +178,16 @@ class ReviewPage extends HTMLElement {
     return this.#do(async () => {
       const last = this.done.at(-1);
       if (!last) return this.#say("There is nothing to undo.");
+      const here = last.view === this.view; // else the queue is another one by now
       if (last.id !== undefined) {
         const { song } = await post("/review/word", { id: last.id, genre: last.before });
-        this.songs.set(last.place, song);
+        if (here) this.songs.set(last.place, song);
       }
       this.done.pop();
-      await this.#show(last.place);
-      this.#say(`Taken back. ${this.#spoken()}`);
+      remember(this.done);
+      if (here) await this.#show(last.place);
+      else await this.#start();
+      this.#say(last.title ? `Taken back: ${last.title}. ${this.#spoken()}` : this.#spoken());
     });
   }
 
@@ -197,22 +209,18 @@ class ReviewPage extends HTMLElement {
       this.card.focus({ preventScroll: true });
       return;
     }
-    if (target.closest("input:not([type=checkbox]), select, textarea, audio, summary")) return;
-    if ((event.key === "Enter" || event.key === " ") && target.closest("button, a, input")) return;
+    if (target.closest("input:not([type=checkbox]), select, textarea, summary")) return;
+    if (event.key === " " && target.closest("button, a, input")) return;
     const digit = "1234567890".indexOf(event.key);
     const label = event.key.length === 1 && digit >= 0 ? settings.genres[digit] : undefined;
-    const seek = (seconds) => {
-      playerBar.audio.currentTime = Math.max(0, playerBar.audio.currentTime + seconds);
-    };
     const actions = {
-      a: () => this.answer(null, "accepted as"),
-      Enter: () => this.answer(null, "accepted as"),
+      a: () => this.answer(null, "accepted as"), // not Enter: a key that also sends forms accepts by accident
       s: () => this.skip(),
       u: () => this.undo(),
       c: () => this.typed?.focus(),
       " ": () => this.song && this.#toggle(this.song),
-      ArrowLeft: () => seek(-5),
-      ArrowRight: () => seek(5),
+      ArrowLeft: () => playerBar.key(event),
+      ArrowRight: () => playerBar.key(event),
     };
     const action = label ? () => this.answer(label, "is now") : actions[event.key];
     if (!action) return;
@@ -351,6 +359,7 @@ class ReviewPage extends HTMLElement {
         this.done.length
           ? el("button", { type: "button", class: "z-button", onclick: () => this.undo() }, "Undo", el("kbd", {}, "u"))
           : null,
+        el("a", { class: "z-button", href: "/library?q=corrected" }, "See your corrections"),
         el("a", { class: "z-button", href: "/tags" }, "Write genres into the files"),
       ),
     ];

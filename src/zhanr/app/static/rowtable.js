@@ -59,7 +59,11 @@ export class RowTable {
   }
 
   /** Fetch the rows in sight again, at the place where the person is. */
-  refresh() {
+  refresh(total = this.total) {
+    if (total !== this.total) {
+      this.total = total;
+      this.#measure();
+    }
     this.#generation++;
     this.#blocks.clear();
     this.#waiting.clear();

@@ -71,6 +71,7 @@ class TagsPage extends HTMLElement {
       autocomplete: "off",
       spellcheck: "false",
       placeholder: "all songs, or: genre=jazz path~live",
+      value: new URLSearchParams(location.search).get("q") ?? "",
     });
     const modes = Object.entries(MODES).map(([mode, [name, what]]) =>
       el(
