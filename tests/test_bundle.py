@@ -133,7 +133,7 @@ def test_card_and_dict_are_the_same(card: Card) -> None:
         Card.from_dict({**card.to_dict(), "embedding_size": "large"})
 
 
-@pytest.mark.parametrize("name", ["default", "paper"])
+@pytest.mark.parametrize("name", ["gtzan", "paper"])
 def test_the_models_in_the_box(name: str) -> None:
     assert name in builtin_models()
     bundle = load_bundle(name)

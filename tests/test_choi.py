@@ -200,11 +200,11 @@ def test_the_study_compares_networks_of_equal_size(tmp_path: Path) -> None:
 
 
 def test_the_shipped_model_is_shown_with_what_its_card_says(tmp_path: Path) -> None:
-    found = [Shipped("default", seed).run(tmp_path) for seed in (0, 1, 2)]
-    by_seed = load_bundle("default").card.scores["out_of_fold"]["accuracy_by_seed"]
+    found = [Shipped("gtzan", seed).run(tmp_path) for seed in (0, 1, 2)]
+    by_seed = load_bundle("gtzan").card.scores["out_of_fold"]["accuracy_by_seed"]
     assert [scores["song_accuracy"] for scores in found] == by_seed
     assert all(scores["n"] == 639 for scores in found)
-    (case,) = (case for case in NETWORK.cases(Material(tmp_path)) if "default" in case.series)
+    (case,) = (case for case in NETWORK.cases(Material(tmp_path)) if "gtzan" in case.series)
     assert case.x == found[0]["parameters"]
-    with pytest.raises(ConfigError, match="card of default has no accuracy out of fold with seed 7"):
-        Shipped("default", 7).run(tmp_path)
+    with pytest.raises(ConfigError, match="card of gtzan has no accuracy out of fold with seed 7"):
+        Shipped("gtzan", 7).run(tmp_path)

@@ -134,7 +134,7 @@ def test_a_network_is_drawn_from_the_model_itself(tmp_path: Path) -> None:
 def test_a_model_file_is_drawn_from_its_graph(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
-    text = svg("network", "default", to=tmp_path)
+    text = svg("network", "gtzan", to=tmp_path)
     assert ">128 × 129<" in text
     assert "MatMul" in text
 
@@ -154,7 +154,7 @@ def test_what_a_model_says_of_a_store(kind: str, part: str, store: Path, tmp_pat
 
 
 def test_a_timeline(tmp_path: Path) -> None:
-    text = svg("timeline", JAZZ, "--model", "compact", to=tmp_path)
+    text = svg("timeline", JAZZ, "--model", "gtzan", to=tmp_path)
     assert "jazz.wav" in text
     assert "whole song" in text
 

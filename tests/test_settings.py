@@ -47,10 +47,10 @@ def test_what_else_is_in_the_file_stays(file: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text('# mine\njobs = 3  # it is a small machine\n\n# tags\npolicy = "add"\n', encoding="utf-8")
     settings.change("policy", "replace")
-    settings.change("model", "compact")
+    settings.change("model", "paper")
     text = file.read_text(encoding="utf-8")
     assert text.startswith('# mine\njobs = 3  # it is a small machine\n\n# tags\npolicy = "replace"\n')
-    assert 'model = "compact"' in text
+    assert 'model = "paper"' in text
     settings.change("jobs", None)
     assert "jobs" not in file.read_text(encoding="utf-8")
     assert "# tags" in file.read_text(encoding="utf-8")
@@ -106,7 +106,7 @@ def test_a_path_means_the_same_from_everywhere(tmp_path: Path, monkeypatch: pyte
         ("library", "my.sqlite", str(tmp_path / "my.sqlite")),
         ("whitelist", "genres.txt", str(tmp_path / "genres.txt")),
         ("whitelist", "rock,jazz", "rock,jazz"),
-        ("model", "compact", "compact"),
+        ("model", "paper", "paper"),
         ("model", "models/own.onnx", str(tmp_path / "models" / "own.onnx")),
     ]:
         settings.change(name, given)

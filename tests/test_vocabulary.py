@@ -13,7 +13,7 @@ from zhanr import settings
 from zhanr.bundle import Bundle, load_bundle
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song, memory
-from zhanr.vocabulary import find, model_for, model_for_files, note
+from zhanr.vocabulary import advice, find, model_for, model_for_files, note
 
 
 @pytest.fixture(autouse=True)
@@ -102,18 +102,30 @@ def test_a_model_is_found_by_its_hash_where_another_has_taken_its_name(library: 
 
 
 def test_a_library_of_before_finds_its_model_among_the_built_in_ones(library: Library) -> None:
-    built_in = load_bundle("compact")
+    built_in = load_bundle("paper")
     library.add(Song(Path("/music/a.mp3"), best="jazz", model_sha256=built_in.sha256))
     known = memory.model_of(library)
     assert known == (built_in.sha256, "")
     assert find(library, known) == built_in.path
-    assert model_for(library).reference == "compact"
+    assert model_for(library).reference == "paper"
+
+
+def test_a_library_of_the_first_default_model_is_told(
+    library: Library, mine: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load_bundle("gtzan")
+    library.add(Song(Path("/music/a.mp3"), best="jazz", model_sha256=first.sha256))
+    paths = {"gtzan": first.path, "default": mine.path}
+    monkeypatch.setattr("zhanr.vocabulary.builtin_path", paths.__getitem__)
+    assert "scan --again --model default" in str(advice(library))
+    monkeypatch.setitem(paths, "default", first.path)
+    assert advice(library) is None
 
 
 def test_files_outside_get_the_genres_of_the_library(library: Library, mine: Bundle, other: Bundle) -> None:
     assert model_for_files() is None
-    settings.change("model", "compact")
-    assert model_for_files() == "compact"
+    settings.change("model", "paper")
+    assert model_for_files() == "paper"
     scanned(library, mine)
     assert model_for_files() == str(mine.path)
     assert model_for_files(str(other.path)) == str(other.path)

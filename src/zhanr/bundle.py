@@ -26,6 +26,8 @@ from zhanr.files import read_failure, replacing
 
 CARD_KEY = "zhanr"
 DEFAULT_MODEL = "default"
+STORE_MODEL = "gtzan"
+"""The built-in model of GTZAN's ten genres, whose features are those of GTZAN's feature stores."""
 _MODELS = Path(__file__).parent / "data" / "models"
 
 
@@ -67,6 +69,8 @@ class Bundle:
     @property
     def reference(self) -> str:
         """What `--model` calls it: the name of a built-in model, or the whole path of the file."""
+        if self.path == builtin_path(DEFAULT_MODEL):
+            return DEFAULT_MODEL
         return self.path.stem if self.path.parent == _MODELS else str(self.path.absolute())
 
     def with_card(self, card: Card) -> Bundle:
@@ -136,12 +140,14 @@ def _read_card(path: Path, metadata: Mapping[str, str]) -> Card:
 
 def builtin_models() -> tuple[str, ...]:
     """The names of the models that come with zhanr, the default first."""
-    return tuple(sorted((p.stem for p in _MODELS.glob("*.onnx")), key=lambda name: (name != DEFAULT_MODEL, name)))
+    names = {p.stem for p in _MODELS.glob("*.onnx")} | {DEFAULT_MODEL}
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
 
 
 def builtin_path(name: str) -> Path:
     """The file of a built-in model."""
-    return _MODELS / f"{name}.onnx"
+    path = _MODELS / f"{name}.onnx"
+    return path if name != DEFAULT_MODEL or path.exists() else _MODELS / f"{STORE_MODEL}.onnx"
 
 
 def load_bundle(model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> Bundle:

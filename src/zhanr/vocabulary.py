@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zhanr import settings
-from zhanr.bundle import Bundle, builtin_models, builtin_path, load_bundle
+from zhanr.bundle import DEFAULT_MODEL, STORE_MODEL, Bundle, builtin_models, builtin_path, load_bundle
 from zhanr.errors import ConfigError
 from zhanr.library import Library, default_path, memory
 from zhanr.library.memory import Model
@@ -58,6 +58,18 @@ def model_for_files(wanted: str | None = None) -> str | None:
             if known is not None and (found := find(library, known)) is not None:
                 return str(found)
     return settings.text("model")
+
+
+def advice(library: Library) -> str | None:
+    """What to tell of a library that has the first default model's genres, now that there is a better one."""
+    main = library.main_model()
+    first, newest = (hashlib.sha256(builtin_path(n).read_bytes()).hexdigest() for n in (STORE_MODEL, DEFAULT_MODEL))
+    if main != first or first == newest:
+        return None
+    return (
+        f"it was classified with the model {STORE_MODEL}, the default of earlier versions; "
+        f"`zhanr scan --again --model {DEFAULT_MODEL} FOLDER` does it anew with today's, which knows more music"
+    )
 
 
 def note(library: Library, bundle: Bundle, *, mix: bool = False) -> None:

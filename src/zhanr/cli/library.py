@@ -52,13 +52,16 @@ def overview(context: typer.Context, library: LibraryOption = None, as_json: Jso
             raise typer.BadParameter(f"write --json behind {context.invoked_subcommand!r}")
         return
     from zhanr.library.statistics import statistics
+    from zhanr.vocabulary import advice
 
     with open_library(context, library) as opened:
-        numbers = statistics(opened)
+        numbers, hint = statistics(opened), advice(opened)
     if as_json:
         output.json_line(numbers)
-    else:
-        _show_statistics(numbers)
+        return
+    _show_statistics(numbers)
+    if hint:
+        output.warn(hint)
 
 
 def _show_statistics(numbers: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ def scan(
     from zhanr.scan.analyse import analyser
     from zhanr.scan.scan import Scan
     from zhanr.scan.worker import Limits
-    from zhanr.vocabulary import model_for, note
+    from zhanr.vocabulary import advice, model_for, note
 
     limits = Limits(seconds=seconds, memory=int(memory * 2**30))
     stopped = False
@@ -98,8 +98,10 @@ def scan(
             work.run(folders)
         except KeyboardInterrupt:
             stopped = True
-        path = opened.path
+        path, hint = opened.path, advice(opened)
     _report(work.summary, path, bundle.reference, stopped=stopped, limited=limit is not None, as_json=as_json)
+    if hint and not as_json:
+        typer.echo(hint)
     if stopped:
         raise typer.Exit(130)
     if work.summary.problems:

@@ -45,7 +45,9 @@ def extract(
     store: Annotated[Path, typer.Option("-o", "--output", help="The feature store to write (.npz).")],
     config: Annotated[
         Path | None,
-        typer.Option(help="A TOML file with a table [features] and perhaps [windows]; default: the default model's."),
+        typer.Option(
+            help="A TOML file with a table [features] and perhaps [windows]; default: those of the model gtzan."
+        ),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Files to read at once (default: half the cores).")] = None,
 ) -> None:
@@ -53,13 +55,13 @@ def extract(
 
     Files that can't be read (GTZAN's jazz.00054 is one everywhere) are named on standard error and left out.
     """
-    from zhanr.bundle import load_bundle
+    from zhanr.bundle import STORE_MODEL, load_bundle
     from zhanr.config import FeatureConfig, WindowConfig, read_toml
     from zhanr.lab.datasets import open_dataset
     from zhanr.lab.extract import extract_dataset
 
     tables = read_toml(config) if config else {}
-    card = load_bundle().card
+    card = load_bundle(STORE_MODEL).card
     features = FeatureConfig.from_dict(tables["features"], where="features") if "features" in tables else card.features
     windows = WindowConfig.from_dict(tables["windows"], where="windows") if "windows" in tables else card.windows
     data = open_dataset(dataset)

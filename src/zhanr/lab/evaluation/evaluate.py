@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zhanr import metrics
+from zhanr.bundle import STORE_MODEL
 from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError, DatasetError, FileError
 from zhanr.lab.datasets import Dataset
@@ -261,7 +262,8 @@ def _check_features(store: FeatureStore, wanted: FeatureConfig) -> None:
         for f in dataclasses.fields(FeatureConfig)
         if f.compare and getattr(store.features, f.name) != getattr(wanted, f.name)
     ]
-    raise DatasetError(_name(store), f"it was made with other settings than the model's: {', '.join(different)}")
+    hint = f"; `--model {STORE_MODEL}` reads it" if store.features == FeatureConfig() else ""
+    raise DatasetError(_name(store), f"it was made with other settings than the model's: {', '.join(different)}{hint}")
 
 
 def _silent(done: int, total: int) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zhanr.bundle import DEFAULT_MODEL, load_bundle
+from zhanr.bundle import STORE_MODEL, load_bundle
 from zhanr.errors import ConfigError
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.study import Case, Scores, Study, StudyTask
@@ -75,8 +75,8 @@ def numbers_in(path: Path) -> int:
 
 
 def shipped(seed: int) -> StudyTask:
-    """The default model's card."""
-    return Shipped(DEFAULT_MODEL, seed)
+    """The card of the model `gtzan`."""
+    return Shipped(STORE_MODEL, seed)
 
 
 def cases(material: Material) -> list[Case]:
@@ -90,8 +90,8 @@ def cases(material: Material) -> list[Case]:
     if not material.quick:
         for network, n, title in (("fcn4", 250_000, "FCN-4, dropout 0.5"), ("compact", OWN, "compact (zhanr's)")):
             rows.append(Case(f"{n / 1e6:g} M", partial(training, material, network, n, {}), x=n, series=title))
-    own = numbers_in(load_bundle(DEFAULT_MODEL).path)
-    return [*rows, Case("as it ships", shipped, x=own, series="default, pre-trained, other protocol")]
+    own = numbers_in(load_bundle(STORE_MODEL).path)
+    return [*rows, Case("as it ships", shipped, x=own, series="gtzan, pre-trained, other protocol")]
 
 
 NETWORK = Study(
@@ -108,7 +108,7 @@ NETWORK = Study(
     xlabel="parameters",
     log_x=True,
     notes=(
-        "**The default model is here for orientation, and not by the same protocol**: its tower was distilled from a "
+        "**The model `gtzan` is here for orientation, and not by the same protocol**: its tower was distilled from a "
         "network that had heard 200,000 songs, and its figure is that of 5-fold cross-validation over the 639 songs of "
         "both parts, artists kept together, as its card says; it was not trained again. Of the 2.5 million numbers in "
         "its file, 2.1 million are the statistics of the 639 songs, which it holds twice.",
