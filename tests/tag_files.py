@@ -26,7 +26,7 @@ from zhanr.tags.formats import parsed
 from zhanr.tags.formats.edits import spliced
 from zhanr.tags.journal import Journal
 from zhanr.tags.plan import Row
-from zhanr.tags.policy import Known
+from zhanr.tags.policy import Evidence
 from zhanr.tags.target import Check
 
 COVER = b"\x89PNG\r\n\x1a\n" + random.Random(0).randbytes(3000)
@@ -230,7 +230,7 @@ TEXT = st.text(min_size=1, max_size=60)
 ODD = st.sampled_from(
     ["a/b", "a;b", "a\\b", "a,b", "(17)", "17", "RX", "жанр", "e\u0301", "😀", "Rock\\", "=1+1", "x" * 5000]
 )
-SURE = Known({"jazz": 0.95, "blues": 0.04}, "jazz")
+SURE = Evidence({"jazz": 0.95, "blues": 0.04}, "jazz")
 
 
 def put(folder: Path, name: str = "mp3") -> Path:

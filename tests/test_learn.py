@@ -307,7 +307,7 @@ def test_twenty_corrections_of_one_genre_raise_its_recall_and_the_model_is_writt
     hidden = 3 * rng.normal(size=N_BINS).astype(np.float32)
     with Library.open(own_library(tmp_path / "library.sqlite", old, n=240)) as library:
         by_genre = {g: [s for s in library.songs(embeddings=True) if s.correction == g] for g in ("Jazz", "Hip-Hop")}
-        jazz, hiphop = (np.mean([s.embedding for s in songs], axis=0) for songs in by_genre.values())
+        jazz, hiphop = (np.mean([np.asarray(s.embedding) for s in songs], axis=0) for songs in by_genre.values())
         odd = [replace(s, embedding=s.embedding + hiphop - jazz + hidden) for s in by_genre["Jazz"][:40]]
         for song in odd:
             library.add(song)

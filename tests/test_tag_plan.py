@@ -16,7 +16,7 @@ from tag_files import ODD, SURE, TEXT, put, row, song, state, write
 from zhanr.errors import ConfigError, PlanError
 from zhanr.tags.journal import Journal
 from zhanr.tags.plan import COLUMNS, Row, path_cell, plan, read_path_cell, read_plan, write_plan
-from zhanr.tags.policy import Known, Policy, decide, read_names, read_thresholds, read_whitelist
+from zhanr.tags.policy import Evidence, Policy, decide, read_names, read_thresholds, read_whitelist
 from zhanr.tags.target import Check
 from zhanr.tags.undo import undo
 from zhanr.words import distinct, join, split
@@ -34,12 +34,12 @@ def test_only_empty_replace_and_add() -> None:
 
 
 def test_not_sure_never_writes() -> None:
-    unsure = Known({"jazz": 0.99}, None, "not sure: this sounds like nothing known")
+    unsure = Evidence({"jazz": 0.99}, None, "not sure: this sounds like nothing known")
     for mode in ("empty", "replace", "add"):
         decision = decide(Policy(mode, threshold=0.0), (), unsure)
         assert not decision.write
         assert decision.reason == "not sure: this sounds like nothing known"
-        assert not decide(Policy(mode), (), Known()).write
+        assert not decide(Policy(mode), (), Evidence()).write
 
 
 def test_thresholds_per_genre_by_label_or_written_name() -> None:
@@ -47,8 +47,8 @@ def test_thresholds_per_genre_by_label_or_written_name() -> None:
     rules = Policy(threshold=common or 0, thresholds=single)
     assert not decide(rules, (), SURE).write
     assert "95% for jazz, which needs 97%" in decide(rules, (), SURE).reason
-    assert not decide(rules, (), Known({"hiphop": 0.8}, "hiphop")).write
-    assert decide(rules, (), Known({"rock": 0.5}, "rock")).write
+    assert not decide(rules, (), Evidence({"hiphop": 0.8}, "hiphop")).write
+    assert decide(rules, (), Evidence({"rock": 0.5}, "rock")).write
     rules.check_labels(["hiphop", "jazz", "rock"])
     with pytest.raises(ConfigError, match="jaz"):
         replace(rules, thresholds={"jaz": 0.1}).check_labels(["hiphop", "jazz"])
@@ -59,11 +59,11 @@ def test_names_casing_whitelist_and_further_genres(tmp_path: Path) -> None:
     table.write_text('jazz = ["Jazz", "Swing"]\ndisco = []\n"drum and bass" = "DnB"\n', encoding="utf-8")
     names = read_names(table)
     assert decide(Policy(names=names), (), SURE).genres == ("Jazz", "Swing")
-    assert not decide(Policy(names=names), (), Known({"disco": 1.0}, "disco")).write
+    assert not decide(Policy(names=names), (), Evidence({"disco": 1.0}, "disco")).write
     assert Policy().written("hiphop") == ("Hip-Hop",)
     assert [Policy(case=c).written("new wave-pop")[0] for c in ("title", "lower", "upper", "keep")] == [
         "New Wave-Pop", "new wave-pop", "NEW WAVE-POP", "new wave-pop"]  # fmt: skip
-    two = Known({"jazz": 0.6, "blues": 0.39}, "jazz")
+    two = Evidence({"jazz": 0.6, "blues": 0.39}, "jazz")
     assert decide(Policy(threshold=0.5, also=0.3), (), two).genres == ("Jazz", "Blues")
     only = read_whitelist("blues, Rock")
     assert decide(Policy(threshold=0.5, also=0.3, whitelist=only), (), two).genres == ("Blues",)
@@ -73,7 +73,7 @@ def test_names_casing_whitelist_and_further_genres(tmp_path: Path) -> None:
 
 
 def test_the_persons_word_is_always_sure() -> None:
-    answer = Known({"jazz": 0.2}, None, "not sure", correction="Čalgija")
+    answer = Evidence({"jazz": 0.2}, None, "not sure", correction="Čalgija")
     decision = decide(Policy(threshold=0.99), (), answer)
     assert (decision.genres, decision.write) == (("Čalgija",), True)
     assert "correction" in decision.reason

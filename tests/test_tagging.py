@@ -12,7 +12,7 @@ pytest.importorskip("fastapi", reason="needs the extra app")
 
 from tag_files import put
 from zhanr.app.problems import Problem
-from zhanr.app.tagging import Job, begin, runs
+from zhanr.app.tagging import TagJob, begin, runs
 from zhanr.library import Library, Song
 from zhanr.tags.formats import read_genres
 from zhanr.tags.journal import Journal, find, new_path, sole_writer, somebody_writes
@@ -45,13 +45,13 @@ def join() -> None:
             thread.join(30)
 
 
-def planned() -> Job:
-    job = Job()
+def planned() -> TagJob:
+    job = TagJob()
     job.make(None, RULES, "", 5)
     return job
 
 
-def write_now(job: Job) -> None:
+def write_now(job: TagJob) -> None:
     job.carry_out(write=False)
     assert job.stage == "tried"
     job.carry_out(write=True)
@@ -72,7 +72,7 @@ def test_plan_try_write_and_take_back_to_the_last_byte(music: list[Path]) -> Non
     assert [read_genres(path) for path in music[:3]] == [("Jazz",)] * 3
     (run,) = runs()
     assert (run["run"], run["files"], run["undone"]) == (job.run, 3, False)
-    back = Job()
+    back = TagJob()
     back.take_back(run["run"])
     assert (back.stage, back.counts) == ("undone", {"restored": 3})
     assert [path.read_bytes() for path in music] == before
@@ -178,7 +178,7 @@ def test_nothing_is_written_while_a_command_line_writes(music: list[Path]) -> No
 @pytest.mark.parametrize("run", ["nothing.undo", "../../etc/passwd", "", "."])
 def test_only_listed_runs_can_be_taken_back(music: list[Path], run: str) -> None:
     del music
-    job = Job()
+    job = TagJob()
     job.take_back(run)
     assert job.stage == "failed"
     assert job.error is not None
@@ -196,7 +196,7 @@ def test_a_job_stops_after_the_song_it_works_on(music: list[Path]) -> None:
 
 def test_a_wrong_filter_ends_the_plan_with_its_reason(music: list[Path]) -> None:
     del music
-    job = Job()
+    job = TagJob()
     job.make(None, RULES, "colour=red", 0)
     assert job.stage == "failed"
     assert "no field 'colour'" in str(job.error)

@@ -24,7 +24,7 @@ from mediafile import MediaFile, UnreadableFileError
 
 from zhanr import settings
 from zhanr.errors import AudioError, ZhanrError
-from zhanr.tags.policy import MODES, NAMES, Known, Policy, decide, read_names, read_whitelist
+from zhanr.tags.policy import MODES, NAMES, Evidence, Policy, decide, read_names, read_whitelist
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
@@ -97,7 +97,7 @@ class ZhanrPlugin(BeetsPlugin):
         changed = []
         for item, prediction in self._predictions(list(items)):
             old = tuple(item.get("genres", with_album=False) or ())
-            said = Known(prediction.probabilities, prediction.genre, prediction.reason)
+            said = Evidence(prediction.probabilities, prediction.genre, prediction.reason)
             decision = decide(self._policy, old, said)
             sign, new = ("->", decision.genres) if decision.write else ("==", old)
             line = f"{item.filepath}: {'; '.join(old) or '(none)'} {sign} {'; '.join(new) or '(none)'}"

@@ -34,14 +34,20 @@ def model_for(library: Library, wanted: str | None = None, *, again: bool = Fals
         wanted = wanted or str(setting.value)
     known = memory.model_of(library)
     if known is None or again:
-        stored = None if setting.value is None else str(setting.value)
-        return load_bundle(wanted or memory.planned(library) or stored or (known and known.reference) or None)
+        return load_bundle(wanted or _next_model(library, known))
     if wanted is None and (found := find(library, known)) is not None:
         return load_bundle(found)
     bundle = load_bundle(wanted or settings.text("model"))
     if bundle.sha256 != known.sha256 and not mix:
         raise ConfigError(_refusal(library, known, bundle, wanted, may_mix=mix is not None))
     return bundle
+
+
+def _next_model(library: Library, known: Model | None) -> str | None:
+    """For a new library, or one that is done anew: what was learnt last, else what is set, else the library's own."""
+    stored = settings.current("model").value
+    planned = memory.planned(library) or (None if stored is None else str(stored))
+    return planned or (known.reference if known else None)
 
 
 def model_for_files(wanted: str | None = None) -> str | None:

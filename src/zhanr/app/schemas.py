@@ -14,7 +14,7 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Moment(_Shape):
+class TimelineMoment(_Shape):
     """One window of a song, in seconds. Where it is silent, `genre` is null and `reason` says so."""
 
     start: float
@@ -24,7 +24,7 @@ class Moment(_Shape):
     reason: str = ""
 
 
-class Style(_Shape):
+class StyleProbability(_Shape):
     """A finer style of music than a genre."""
 
     name: str
@@ -41,8 +41,8 @@ class Answer(_Shape):
     duration: float = Field(description="In seconds.")
     warnings: list[str]
     reason: str = ""
-    styles: list[Style] = Field(default=[], description="Up to five, the clearest first.")
-    timeline: list[Moment] = []
+    styles: list[StyleProbability] = Field(default=[], description="Up to five, the clearest first.")
+    timeline: list[TimelineMoment] = []
 
 
 class ServerPath(_Shape):
@@ -75,7 +75,7 @@ class Similar(_Shape):
     similar: list[Hit]
 
 
-class Model(_Shape):
+class ListedModel(_Shape):
     """A model; `card` is all that it says of itself."""
 
     model: str
@@ -86,8 +86,8 @@ class Model(_Shape):
 class Models(_Shape):
     """The model that answers, and those that come with zhanr."""
 
-    serving: Model
-    built_in: list[Model]
+    serving: ListedModel
+    built_in: list[ListedModel]
 
 
 class Health(_Shape):

@@ -33,7 +33,7 @@ RUNS = 20  # journals shown
 
 
 @dataclass
-class Job:
+class TagJob:
     """A plan and what became of it, or the undoing of a run. Threads change it; pages only read."""
 
     stage: Stage = "planning"
@@ -192,7 +192,7 @@ class Job:
             self.stage = stage
 
 
-def begin(job: Job, stage: Stage, work: Callable[[], None]) -> None:
+def begin(job: TagJob, stage: Stage, work: Callable[[], None]) -> None:
     """Start a job's next piece of work in a thread of its own. Raises `Problem` where another one is writing."""
     if stage in ("writing", "undoing") and somebody_writes():
         raise Problem(409, "another run is writing files just now; please wait until it is done")

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from zhanr.app.problems import Problem
 from zhanr.app.rows import Count, Recent, Start, new_router
 from zhanr.app.state import State
-from zhanr.app.tagging import BUSY, Job, Part, Stage, begin, runs
+from zhanr.app.tagging import BUSY, Part, Stage, TagJob, begin, runs
 from zhanr.tags.policy import Mode, Policy
 
 MOST_AT_ONCE = 4
@@ -26,7 +26,7 @@ class Rules(BaseModel):
     where: str = Field("", max_length=2000)
 
 
-class Edit(BaseModel):
+class PlanEdit(BaseModel):
     """A row of a plan chosen or not, or its genre; without a row, all of them chosen or none."""
 
     row: int | None = None
@@ -34,7 +34,7 @@ class Edit(BaseModel):
     genre: str | None = Field(None, max_length=1000)
 
 
-class Run(BaseModel):
+class RunName(BaseModel):
     """A run to take back."""
 
     run: str = Field(max_length=300)
@@ -42,7 +42,7 @@ class Run(BaseModel):
 
 def router(state: State) -> APIRouter:
     """What the page fetches."""
-    jobs: Recent[Job] = Recent(8)
+    jobs: Recent[TagJob] = Recent(8)
     routes = new_router()
 
     def stop_all() -> None:
@@ -51,7 +51,7 @@ def router(state: State) -> APIRouter:
 
     state.on_close(stop_all)
 
-    def job_of(key: str) -> Job:
+    def job_of(key: str) -> TagJob:
         job = jobs.get(key)
         if job is None:
             raise Problem(404, "this plan is not there any more; please make it again")
@@ -64,7 +64,7 @@ def router(state: State) -> APIRouter:
         if sum(job.stage in BUSY for job in jobs.values()) >= MOST_AT_ONCE:
             raise Problem(429, "there is much at work already; please wait until some of it is done", kind="busy")
         policy = Policy(mode=rules.mode, threshold=rules.threshold)
-        job = Job()
+        job = TagJob()
         begin(job, "planning", lambda: job.make(state.settings.library, policy, rules.where, total))
         return JSONResponse({"job": jobs.add(job)}, 201)
 
@@ -82,7 +82,7 @@ def router(state: State) -> APIRouter:
         return JSONResponse({"total": len(places), "rows": listed})
 
     @routes.post("/tags/jobs/{key}/rows")
-    async def edit(key: str, wanted: Edit) -> Response:
+    async def edit(key: str, wanted: PlanEdit) -> Response:
         """Change the plan; the row as it is now."""
         job = job_of(key)
         if wanted.row is None:
@@ -111,9 +111,9 @@ def router(state: State) -> APIRouter:
         return JSONResponse({"runs": await asyncio.to_thread(runs)})
 
     @routes.post("/tags/undo")
-    async def take_back(wanted: Run) -> Response:
+    async def take_back(wanted: RunName) -> Response:
         """Take a run back; the key of the job that does it."""
-        job = Job()
+        job = TagJob()
         begin(job, "undoing", lambda: job.take_back(wanted.run))
         return JSONResponse({"job": jobs.add(job)}, 201)
 

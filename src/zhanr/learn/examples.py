@@ -69,8 +69,7 @@ class Examples:
 def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query: str | None = None) -> Examples:
     """Gather what the library teaches under the model `parent`. Raises `ConfigError` where that is too little."""
     before = _taught_before(parent.card)
-    known = (s for s in library.songs(query, embeddings=True, order="path") if s.model_sha256 == parent.sha256)
-    songs = [s for s in known if given_genre(s, trust_tags=trust_tags) or identity(s) in before]
+    songs = _songs(library, parent, query, before, trust_tags=trust_tags)
     groups = dict(zip((song.id for song in songs), group_songs(songs), strict=True))
     lessons = _lessons(songs, groups, trust_tags=trust_tags)
     genres = _learnable(lessons)
@@ -80,23 +79,39 @@ def collect(library: Library, parent: Bundle, *, trust_tags: bool = False, query
     taught = [lesson for lesson in lessons if lesson.genre in genres]
     lost = [lesson for lesson in lessons if lesson.genre not in genres]
     return Examples(
-        x=_embeddings(lesson.song for lesson in taught),
+        x=_embeddings(_songs_of(taught)),
         y=np.array([genres.index(lesson.genre) for lesson in taught], np.int64),
         genres=genres,
-        groups=tuple(lesson.group for lesson in taught),
+        groups=_groups_of(taught),
         old=_said(taught, means),
         old_knows=tuple(sorted(filter(None, set(means.values())))),
-        n_corrections=sum(lesson.song.correction is not None for lesson in lessons),
+        n_corrections=sum(song.correction is not None for song in _songs_of(lessons)),
         left_out=dict(Counter(lesson.genre for lesson in lost)),
         lost_genres=tuple(lesson.genre for lesson in lost),
-        lost_groups=tuple(lesson.group for lesson in lost),
+        lost_groups=_groups_of(lost),
         lost_old=_said(lost, means),
-        lost_x=_embeddings(lesson.song for lesson in lost) if lost else None,
+        lost_x=_embeddings(_songs_of(lost)) if lost else None,
         sha256=_sha256(taught),
-        ids=tuple(identity(lesson.song) for lesson in taught),
+        ids=tuple(map(identity, _songs_of(taught))),
         past=_past(songs, groups, parent.card.labels, before),
         means=means,
     )
+
+
+def _songs(
+    library: Library, parent: Bundle, query: str | None, before: Mapping[str, str], *, trust_tags: bool
+) -> list[Song]:
+    """The songs that a model classified, and that teach now or have taught before."""
+    known = (s for s in library.songs(query, embeddings=True, order="path") if s.model_sha256 == parent.sha256)
+    return [s for s in known if given_genre(s, trust_tags=trust_tags) or identity(s) in before]
+
+
+def _songs_of(lessons: Iterable[Lesson]) -> list[Song]:
+    return [lesson.song for lesson in lessons]
+
+
+def _groups_of(lessons: Iterable[Lesson]) -> tuple[str, ...]:
+    return tuple(lesson.group for lesson in lessons)
 
 
 def identity(song: Song) -> str:

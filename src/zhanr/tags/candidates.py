@@ -12,9 +12,9 @@ from zhanr.errors import FileError, TagError
 from zhanr.files import read_failure
 from zhanr.library.columns import Song
 from zhanr.library.store import Library
-from zhanr.tags.policy import Known, Policy
+from zhanr.tags.policy import Evidence, Policy
 
-Candidate = tuple[Path, Known] | FileError
+Candidate = tuple[Path, Evidence] | FileError
 """A song and what is known of it, or why nothing is."""
 
 
@@ -26,7 +26,7 @@ def from_files(files: Sequence[Path], rules: Policy, *, model: str | None = None
         if isinstance(result, FileError):
             yield result
         else:
-            yield path, Known(result.probabilities, result.genre, result.reason)
+            yield path, Evidence(result.probabilities, result.genre, result.reason)
 
 
 def from_library(
@@ -47,7 +47,7 @@ def from_library(
 def _known(song: Song) -> Candidate:
     if song.error and not song.correction:
         return TagError(song.path, song.error)
-    return _stale(song) or (song.path, Known(song.probabilities, song.genre, song.reason, song.correction))
+    return _stale(song) or (song.path, Evidence(song.probabilities, song.genre, song.reason, song.correction))
 
 
 def _stale(song: Song) -> TagError | None:

@@ -21,7 +21,7 @@ from urllib.parse import unquote_to_bytes
 from zhanr.errors import FileError, PlanError, TagError
 from zhanr.files import read_failure, replacing
 from zhanr.tags.formats import checked_genre, read_genres
-from zhanr.tags.policy import Known, Policy, decide
+from zhanr.tags.policy import Evidence, Policy, decide
 from zhanr.tags.target import Check, real
 from zhanr.words import distinct, join, split
 
@@ -57,7 +57,7 @@ class Row:
         }
 
 
-def plan(songs: Iterable[tuple[Path, Known] | FileError], policy: Policy) -> Iterator[Row | FileError]:
+def plan(songs: Iterable[tuple[Path, Evidence] | FileError], policy: Policy) -> Iterator[Row | FileError]:
     """Decide on every song; one that can't be read or written gives its error. Each file comes up once."""
     seen: set[Path] = set()
     for song in songs:
@@ -75,7 +75,7 @@ def plan(songs: Iterable[tuple[Path, Known] | FileError], policy: Policy) -> Ite
             yield TagError(path, error.reason)
 
 
-def _row(path: Path, target: Path, answer: Known, policy: Policy) -> Row:
+def _row(path: Path, target: Path, answer: Evidence, policy: Policy) -> Row:
     old = read_genres(target)
     decision = decide(policy, old, answer)
     return Row(path, decision.genres, Check.of(target), old, answer.confidence, decision.reason, decision.write)

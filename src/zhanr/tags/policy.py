@@ -69,7 +69,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Known:
+class Evidence:
     """What is known of a song: zhanr's probabilities and its genre (None: not sure, `reason` says why).
 
     `correction` is the person's own word, which is always sure.
@@ -95,7 +95,7 @@ class Decision:
     reason: str
 
 
-def decide(policy: Policy, old: tuple[str, ...], answer: Known) -> Decision:
+def decide(policy: Policy, old: tuple[str, ...], answer: Evidence) -> Decision:
     """Apply the rules to one song. What isn't written still names the likeliest genres, for a person to decide."""
     new = distinct(_candidates(policy, answer))
     kept = tuple(g for g in old if genre_key(g) not in policy.no_genre)
@@ -112,7 +112,7 @@ def decide(policy: Policy, old: tuple[str, ...], answer: Known) -> Decision:
     return Decision(genres, True, f"your correction, {why}" if answer.correction else why)
 
 
-def _doubt(policy: Policy, answer: Known) -> str | None:
+def _doubt(policy: Policy, answer: Evidence) -> str | None:
     """Why nothing must be written, or None."""
     if answer.correction:
         return None
@@ -124,7 +124,7 @@ def _doubt(policy: Policy, answer: Known) -> str | None:
     return None
 
 
-def _candidates(policy: Policy, answer: Known) -> list[str]:
+def _candidates(policy: Policy, answer: Evidence) -> list[str]:
     """The genres by the rules of naming and the whitelist, the likeliest first."""
     if answer.correction:
         names = policy.written(answer.correction, verbatim=True)
