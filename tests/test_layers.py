@@ -18,7 +18,7 @@ LAYERS = [
     {"settings", "card"},
     {"audio", "features", "windows", "aggregate", "library"},
     {"metrics", "bundle", "segments"},
-    {"classifier", "vocabulary"},
+    {"classifier", "calibration", "vocabulary"},
     {"explain", "learn", "tags"},
     {"scan"},
     {"lab", "app", "cli.output"},

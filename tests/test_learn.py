@@ -19,6 +19,7 @@ from tiny import LABELS, N_BINS, N_FRAMES, tiny_model
 from zhanr import Classifier
 from zhanr.aggregate import aggregate, novelty, softmax
 from zhanr.bundle import load_bundle, write_bundle
+from zhanr.card import StyleLabel
 from zhanr.errors import ConfigError, ZhanrError
 from zhanr.learn.examples import collect, group_songs
 from zhanr.learn.graph import with_head
@@ -360,6 +361,20 @@ def test_a_model_of_ones_own_is_not_sure_of_what_it_does_not_know(tmp_path: Path
         sure = np.array([1.0, 0.0, 0.0])
         assert np.mean([novelty(sure, x, centres) <= limit for x in songs if x is not None]) > 0.9
         assert novelty(sure, np.full(N_BINS, 100.0), centres) > limit
+
+
+def test_what_the_network_tells_by_itself_stays(tmp_path: Path) -> None:
+    """Styles and novelty need no genre."""
+    old = tiny_model(tmp_path / "old.onnx", styles=(StyleLabel("punk", 0.5), StyleLabel("live", 0.9)), novelty=0.8)
+    with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
+        train(library, tmp_path / "own.onnx", model=old, force=True)
+    before, after = load_bundle(old), load_bundle(tmp_path / "own.onnx")
+    assert after.card.styles == before.card.styles
+    assert after.card.thresholds["novelty"] == 0.8
+    assert {point.novelty for point in after.card.precisions} == {0.8}
+    x = np.random.default_rng(0).random((3, N_BINS, N_FRAMES), np.float32)
+    for name in ("styles", "novelty", "embedding"):
+        np.testing.assert_array_equal(getattr(after.run(x), name), getattr(before.run(x), name))
 
 
 def test_learning_needs_no_torch(tmp_path: Path) -> None:

@@ -190,6 +190,10 @@ def test_it_writes_a_model_file_that_serving_opens(finished: Finished) -> None:
     assert bundle.card.training["best_epoch"] == result.best.epoch
     assert bundle.card.training["data"]["train"]["songs"] == 10
     assert str(folder.parent) not in bundle.card.to_json()
+    assert bundle.card.thresholds["confidence"] > 0.5, "it can be unsure"
+    centres = bundle.run(np.zeros((1, BINS, WINDOWS.frames), np.float32)).prototypes
+    assert centres is not None
+    assert centres.shape == (2, bundle.card.embedding_size)
 
 
 def test_it_leaves_history_curves_and_config_beside_the_model(finished: Finished) -> None:

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import zhanr.features  # noqa: F401 - a card may name a kind of picture that is entered there
-from zhanr.card import FORMAT_VERSION
-from zhanr.card import Card as Card
+from zhanr.card import FORMAT_VERSION, Card
 from zhanr.errors import ConfigError, ModelFileError
 from zhanr.files import read_failure, replacing
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.bundle import Bundle, Card
+from zhanr.bundle import Bundle
+from zhanr.card import Card
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song
 from zhanr.library.agreement import Names, given_genre

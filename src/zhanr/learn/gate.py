@@ -5,17 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr import metrics
+from zhanr import calibration
 from zhanr.aggregate import novelty
 from zhanr.bundle import Bundle
+from zhanr.card import OperatingPoint
 from zhanr.learn.examples import Examples
 from zhanr.learn.linear import CrossValidation
-
-PRECISIONS = (0.95, 0.9, 0.85, 0.8)
-"""How many of its answers are to be right, as far as it can be had; the shipped models aim at the first."""
-KNOWN = 0.95
-"""The share of right answers that the gate for unknown music must let through."""
-NEVER = 1.01  # a probability that there isn't
 
 
 def centres(parent: Bundle, examples: Examples) -> NDArray[np.float64] | None:
@@ -30,16 +25,20 @@ def centres(parent: Bundle, examples: Examples) -> NDArray[np.float64] | None:
     return np.concatenate([before, np.stack(means)])
 
 
-def thresholds(examples: Examples, found: CrossValidation, known: NDArray[np.floating] | None) -> dict[str, float]:
-    """The thresholds of the card, from answers for artists that were not trained on."""
+def points(
+    parent: Bundle, examples: Examples, found: CrossValidation, known: NDArray[np.floating] | None
+) -> tuple[OperatingPoint, ...]:
+    """The table of precisions, from answers for artists that were not trained on.
+
+    The gate is fitted where there are `known` centres; a parent whose network tells novelty passes its own on.
+    """
     log_p = found.log_probabilities
     sure, right = np.exp(log_p.max(axis=1)), log_p.argmax(axis=1) == examples.y
-    reached = (metrics.threshold_for_precision(sure, right, precision) for precision in PRECISIONS)
-    limits = {"confidence": next((limit for limit in reached if limit is not None), NEVER)}
-    if known is not None and right.any():
-        pairs = zip(np.exp(log_p[right]), examples.x[right], strict=True)
-        limits["novelty"] = float(np.quantile([novelty(p, x, known) for p, x in pairs], KNOWN))
-    return limits
+    if known is None:
+        return calibration.operating_points(sure, right, novelty=parent.card.thresholds.get("novelty"))
+    strange = np.array([novelty(p, x, known) for p, x in zip(np.exp(log_p), examples.x, strict=True)])
+    limit = float(np.quantile(strange[right], calibration.KNOWN)) if right.any() else None
+    return calibration.operating_points(sure, right, strange=strange, novelty=limit)
 
 
 def _centres_of(parent: Bundle) -> NDArray[np.float64] | None:

@@ -11,20 +11,21 @@ from zhanr.errors import ZhanrError
 from zhanr.learn.linear import Head
 
 BEFORE = "logits_before"
+KEPT = ("logits", "embedding", "styles", "novelty")
 
 
 def with_head(graph: bytes, head: Head, centres: NDArray[np.floating] | None = None) -> bytes:
     """The graph with its output `logits` computed by `head` from its `embedding`, which stays as it is.
 
-    `centres` (n, d) take the place of its output `prototypes`; without them, that is taken out, as is all that nothing
-    needs any more.
+    Its outputs `styles` and `novelty` stay too. `centres` (n, d) take the place of its output `prototypes`; without
+    them, that is taken out, as is all that nothing needs any more.
     """
     model = onnx.load_model_from_string(graph)
     body = model.graph
     produced = {name for node in body.node for name in node.output}
     if not {"logits", "embedding"} <= produced:
         raise ZhanrError("the model's graph does not compute the outputs logits and embedding")
-    outputs = [output for output in body.output if output.name in ("logits", "embedding")]
+    outputs = [output for output in body.output if output.name in KEPT]
     del body.output[:]
     body.output.extend(outputs)
     for node in body.node:

@@ -13,8 +13,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import zhanr
-from zhanr import metrics
-from zhanr.bundle import Bundle, Card, write_bundle
+from zhanr import calibration, metrics
+from zhanr.bundle import Bundle, write_bundle
+from zhanr.card import Card, OperatingPoint
 from zhanr.errors import ModelFileError
 from zhanr.files import replacing
 from zhanr.learn import gate
@@ -77,7 +78,7 @@ def train(
     path = Path(target)
     saved = _save_old(path)
     written = write_bundle(
-        path, graph, _card(parent, examples, found, comparison, gate.thresholds(examples, found, centres))
+        path, graph, _card(parent, examples, found, comparison, gate.points(parent, examples, found, centres))
     )
     memory.plan(library, written.reference)
     return dataclasses.replace(result, written=path, saved=saved)
@@ -88,7 +89,7 @@ def _card(
     examples: Examples,
     found: CrossValidation,
     comparison: Comparison,
-    thresholds: dict[str, float],
+    points: tuple[OperatingPoint, ...],
 ) -> Card:
     old = parent.card
     counts = np.bincount(examples.y, minlength=len(examples.genres)).tolist()
@@ -115,7 +116,8 @@ def _card(
         labels=examples.genres,
         aggregation="mean_log_probability",  # the one under which a head on mean embeddings is exact
         temperature=found.temperature,
-        thresholds=thresholds,
+        thresholds=calibration.thresholds(points),
+        precisions=points,
         description=f"A person's own genres: a linear head, trained on a library, on the embedding of {old.name}",
         training={
             "data": {"library": data},

@@ -16,12 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 import zhanr
-from zhanr.bundle import Bundle, write_bundle
-from zhanr.card import Card
+from zhanr import calibration
+from zhanr.aggregate import novelty
+from zhanr.bundle import Bundle, Outputs, write_bundle
+from zhanr.card import Card, OperatingPoint
+from zhanr.config import Aggregation
 from zhanr.lab.networks import GenreModel
 from zhanr.lab.training import validation
 from zhanr.lab.training.config import TrainConfig
-from zhanr.lab.training.data import TrainingData, all_windows
+from zhanr.lab.training.data import TrainingData, Windows, all_windows
 
 OPSET = 17
 
@@ -118,19 +121,54 @@ def export(
 ) -> Bundle:
     """Write the model file: calibrated on the validation songs, and scored on them through the written graph itself."""
     windows = all_windows(data.valid, config.windows)
-    graph = to_onnx_bytes(model, data.features.n_bins, config.windows.frames)
+    shape = (data.features.n_bins, config.windows.frames)
+    centres = _centres(model, data, config)
+    graph = to_onnx_bytes(model, *shape, constants={"prototypes": centres})
     card = make_card(config, data, embedding_size=model.embedding_size, temperature=1.0, scores={}, **about)
     bundle = write_bundle(path, graph, card)
-    logits = np.concatenate([bundle.run(x.numpy()).logits for x in windows.tensors()])
-    method = config.training.aggregation
+    found = Outputs.join([bundle.run(x.numpy()) for x in windows.tensors()])
+    method, logits = config.training.aggregation, found.logits
     temperature = validation.fit_temperature(logits, windows, method)
     scores = {
         "valid": {
-            "protocol": "songs of the validation part, on which the epoch and the temperature were chosen",
+            "protocol": "songs of the validation part, on which epoch, temperature and thresholds were chosen",
             "songs": len(windows.counts),
             "windows": len(windows.x),
             **{k: round(v, 5) for k, v in validation.validate(logits, windows, method)._asdict().items()},
             "song_loss_calibrated": round(validation.song_loss(logits, windows, method, temperature), 5),
         }
     }
-    return write_bundle(path, graph, dataclasses.replace(card, temperature=temperature, scores=scores))
+    points = _points(found, windows, method, temperature)
+    return write_bundle(
+        path,
+        graph,
+        dataclasses.replace(
+            card,
+            temperature=temperature,
+            scores=scores,
+            thresholds=calibration.thresholds(points),
+            precisions=points,
+        ),
+    )
+
+
+def _centres(model: GenreModel, data: TrainingData, config: TrainConfig) -> NDArray[np.float32]:
+    """The mean embedding of each genre's songs of the training part, (n_genres, d): what the model knows."""
+    windows = all_windows(data.train, config.windows)
+    network = copy.deepcopy(model).cpu().eval()
+    with torch.inference_mode():
+        embedding = torch.cat([network(x)[1] for x in windows.tensors()]).numpy()
+    songs = np.stack([one.mean(axis=0) for one in windows.by_song(embedding)])
+    means = [songs[windows.genres == genre].mean(axis=0) for genre in np.unique(windows.genres)]
+    return np.stack(means).astype(np.float32)
+
+
+def _points(found: Outputs, windows: Windows, method: Aggregation, temperature: float) -> tuple[OperatingPoint, ...]:
+    """The table of precisions, and the gate that lets `KNOWN` of the right answers through."""
+    p = validation.song_probabilities(found.logits, windows, method, temperature)
+    right = p.argmax(axis=1) == windows.genres
+    songs = [one.mean(axis=0) for one in windows.by_song(found.embedding)]
+    assert found.prototypes is not None
+    strange = np.array([novelty(row, x, found.prototypes) for row, x in zip(p, songs, strict=True)])
+    limit = float(np.quantile(strange[right], calibration.KNOWN)) if right.any() else None
+    return calibration.operating_points(p.max(axis=1), right, strange=strange, novelty=limit)
