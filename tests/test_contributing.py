@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from test_layers import LAYERS
 from zhanr import features
 from zhanr.bundle import load_bundle
 from zhanr.config import KINDS, FeatureConfig
@@ -40,6 +41,41 @@ def examples() -> Iterator[list[str]]:
     for registry, entries in zip(REGISTRIES, before, strict=True):
         registry.clear()
         registry.update(entries)
+
+
+def test_the_floors_are_those_that_the_tests_hold() -> None:
+    page = PAGE.read_text(encoding="utf-8").partition("A module imports only from the floors")[2]
+    (block,) = re.findall(r"\n\n((?:    [a-z ]+\n)+)\n", page.partition("An outside library")[0])
+    floors = [set(line.split()) for line in block.splitlines()]
+    assert floors == [{n for n in names if "." not in n} for names in LAYERS if names != {"lab.cli"}]
+
+
+def stranger(question: str, files: list[Path]) -> Path:
+    """The file that a list of files suggests: whose name, and whose folders, the question has the most words of."""
+    words = set(re.findall(r"[a-z0-9]+", question.lower()))
+    words |= {f"{word}s" for word in words}
+
+    def rank(file: Path) -> tuple[int, bool, int]:
+        *folders, name = file.with_suffix("").parts
+        return 2 * (name in words) + len(words & set(folders)), name == "__init__", -len(file.parts)
+
+    best = max(map(rank, files))
+    found = [file for file in files if rank(file) == best]
+    assert len(found) == 1, f"{question} {found}"
+    return found[0]
+
+
+def test_a_stranger_finds_what_he_asks_for() -> None:
+    source = PAGE.parent / "src" / "zhanr"
+    files = [path.relative_to(source) for path in source.rglob("*.py") if path.stem != "__main__"]
+    rows = re.findall(
+        r"^\| (Where [^|]+) \| `([^`]+)` \| `([^`]+)` \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 10
+    for question, file, name in rows:
+        assert stranger(question, files) == Path(file), question
+        defined = rf"^\s*(def|class) {name}\b|^{name}(:[^=]*)? ="
+        assert re.search(defined, (source / file).read_text(encoding="utf-8"), re.MULTILINE), f"{file} lacks {name}"
 
 
 def test_there_is_one_of_each(examples: list[str]) -> None:

@@ -47,7 +47,7 @@ HOMES = {
     "sklearn": {"lab.training.classical"},
     "typer": {"cli", "lab.cli"},
     "rich": {"cli", "lab.cli"},
-    "mutagen": {"tags", "library"},
+    "mutagen": {"tags"},
     "sqlite3": {"library"},
     "filelock": {"files"},
     "platformdirs": {"files"},
