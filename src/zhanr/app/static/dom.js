@@ -26,6 +26,19 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+/**
+ * The first element inside `node` that fits a selector.
+ *
+ * @param {Element} node
+ * @param {string} selector
+ * @returns {HTMLElement | null}
+ */
+export const find = (node, selector) => node.querySelector(selector);
+
+/** The attribute data-NAME of what has the focus inside `node`; null where nothing there has it. */
+export const focusedIn = (node, name) =>
+  node.contains(document.activeElement) ? document.activeElement.getAttribute(`data-${name}`) : null;
+
 /** An icon of 24 x 24 from the data of a path. */
 export function icon(path, { filled = true } = {}) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -1,7 +1,7 @@
 // The library: a search, a chart of genres, and a table of all songs, of which one can be opened and many be chosen.
 
 import { get, reason } from "./api.js";
-import { clock, el, icon, PAUSE, percent } from "./dom.js";
+import { clock, el, find, icon, PAUSE, percent } from "./dom.js";
 import { chip, empty, heading, liveLine, many, playButton, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 import { RowTable } from "./rowtable.js";
@@ -297,7 +297,7 @@ class LibraryPage extends HTMLElement {
         const chosen = this.pick === pick;
         const toggle = () =>
           this.#ask({ pick: chosen ? "" : pick }).then(() =>
-            this.bars.querySelector(`[data-pick="${CSS.escape(pick)}"]`)?.focus(),
+            find(this.bars, `[data-pick="${CSS.escape(pick)}"]`)?.focus(),
           );
         return el(
           "li",

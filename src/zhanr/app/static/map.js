@@ -13,6 +13,10 @@ const MOST_ZOOM = 40;
 const MARGIN = 24;
 
 class MapPage extends HTMLElement {
+  ids; // of all points
+  genre; // of each, its place in `genres`
+  genres;
+
   async connectedCallback() {
     this.append(heading("Map"));
     if (!(await scanned(this)) || !this.isConnected) return;
@@ -339,7 +343,7 @@ class MapPage extends HTMLElement {
     const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.key in ways) this.#choose(this.#toward(...ways[event.key]));
     else if (event.key === "Enter" && this.chosen >= 0)
-      this.#song(this.ids[this.chosen]).then((song) => playerBar.toggle(song));
+      this.#song(this.ids[this.chosen]).then((song) => void playerBar.toggle(song));
     else if (event.key === "+" || event.key === "-") this.#zoom(event.key === "+" ? 1.6 : 1 / 1.6);
     else if (event.key === "0") this.#zoom(0);
     else return;

@@ -14,6 +14,10 @@ const remember = (done) => sessionStorage.setItem(DONE, JSON.stringify(done.slic
 
 class ReviewPage extends HTMLElement {
   #played = null; // the song that was played here last
+  songs = new Map(); // by their place in the queue
+  view = "";
+  total = 0;
+  doubtful = 0;
 
   async connectedCallback() {
     this.append(heading("Review"));
@@ -70,6 +74,7 @@ class ReviewPage extends HTMLElement {
   }
 
   #keysHelp() {
+    /** @type {[string[], string][]} */
     const keys = [
       [["a"], "accept"],
       [["1", "0"], "choose a genre"],

@@ -1,7 +1,7 @@
 // A table of any number of rows: only those in sight exist, and they are fetched when they come into sight.
 
 import { reason } from "./api.js";
-import { el } from "./dom.js";
+import { el, find, focusedIn } from "./dom.js";
 
 const BLOCK = 100; // rows that are fetched together
 const BLOCKS_KEPT = 40;
@@ -14,10 +14,23 @@ export class RowTable {
   #waiting = new Set();
   #generation = 0;
   #timer = 0;
+  columns;
+  fetchRows;
+  act;
+  sorted;
+  rowHeight;
+  rowClass;
 
   /**
    * columns: [{name, title, sort, cell(row) -> Node or text, class}]; fetchRows(start, count) -> {total, rows};
    * act(row, node, event): Enter, a click or a space on a row; sorted(order): a header was chosen.
+   *
+   * @param {{
+   *   label: string, columns: any[],
+   *   fetchRows: (start: number, count: number) => Promise<{total: number, rows: any[]}>,
+   *   act: (row: any, index: number, event: Event) => void, sorted?: (order: string) => void,
+   *   rowHeight?: number, rowClass?: (row: any) => string,
+   * }} options
    */
   constructor({ label, columns, fetchRows, act, sorted, rowHeight = 52, rowClass = () => "" }) {
     Object.assign(this, { columns, fetchRows, act, sorted, rowHeight, rowClass });
@@ -125,7 +138,7 @@ export class RowTable {
   #measure() {
     this.scroller.style.maxHeight = `${Math.max(2, this.total) * this.rowHeight}px`;
     this.space.style.height = `${Math.min(this.total * this.rowHeight, TALLEST)}px`;
-    this.grid.setAttribute("aria-rowcount", this.total + 1);
+    this.grid.setAttribute("aria-rowcount", String(this.total + 1));
   }
 
   /** The first row in sight, with its fraction. */
@@ -152,7 +165,7 @@ export class RowTable {
     const last = Math.min(this.total, Math.floor(top) + count + (this.#scaled ? 0 : 3));
     const offset = this.#scaled ? this.scroller.scrollTop - (top % 1) * this.rowHeight : this.#first * this.rowHeight;
     this.rows.style.transform = `translateY(${offset}px)`;
-    const focused = this.rows.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+    const focused = focusedIn(this.rows, "key");
     const nodes = [];
     let complete = true;
     for (let i = this.#first; i < last; i++) {
@@ -161,16 +174,16 @@ export class RowTable {
       nodes.push(this.#rowNode(i, row));
     }
     this.#keep(nodes);
-    if (focused) this.rows.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (focused) find(this.rows, `[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     this.grid.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
-    this.node.dataset.complete = complete;
+    this.node.dataset.complete = String(complete);
     clearTimeout(this.#timer);
     if (!complete) this.#timer = setTimeout(() => this.#fetch(this.#first, last), PATIENCE);
   }
 
   /** Leave rows that are as they were in their place, so that what has the focus keeps it. */
   #keep(nodes) {
-    const old = new Map([...this.rows.children].map((node) => [node.dataset.index, node]));
+    const old = new Map([...this.rows.children].map((node) => [node.getAttribute("data-index"), node]));
     const now = nodes.map((node) => {
       const before = old.get(node.dataset.index);
       return before?.isEqualNode(node) ? before : node;

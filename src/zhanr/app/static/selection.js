@@ -13,6 +13,8 @@ export class Selection {
   #chosen = new Map(); // id -> row
   #all = false; // everything that the search picks
   #search = { q: "", pick: "", total: 0 };
+  said;
+  changed;
 
   /** `said()` after the person chose, `changed()` after the library was changed. */
   constructor({ said, changed }) {

@@ -1,6 +1,6 @@
 // Many songs: a summary that filters, a list that can be sorted, and the card of the song that is opened.
 
-import { CLOSE, clock, el, icon, percent } from "./dom.js";
+import { CLOSE, clock, el, find, focusedIn, icon, percent } from "./dom.js";
 import { csv, json, m3u, save } from "./export.js";
 
 /** @type {Record<string, [string, (a: any, b: any) => number]>} */
@@ -19,6 +19,7 @@ const FILES = {
   m3u: ["M3U", "audio/x-mpegurl", m3u],
 };
 
+const likeliest = (answer) => Object.keys(answer.probabilities)[0];
 const sureness = (song) => song.answer?.confidence ?? -1;
 const genreKey = (song) => song.answer?.genre ?? (song.answer ? "\uffff" : "\uffff\uffff");
 
@@ -168,8 +169,7 @@ export class SongList extends EventTarget {
 
   #drawPicks(kinds, n, total) {
     const names = { "": "All", unsure: "not sure", failed: "failed", busy: "in progress" };
-    const { activeElement } = document;
-    const focused = this.picks.contains(activeElement) ? activeElement.getAttribute("data-pick") : null;
+    const focused = focusedIn(this.picks, "pick");
     this.picks.replaceChildren(
       ...kinds.map((what) => {
         const genre = what.startsWith("genre:") ? what.slice(6) : null;
@@ -192,12 +192,7 @@ export class SongList extends EventTarget {
         );
       }),
     );
-    if (focused !== null) this.#button(this.picks, `[data-pick="${CSS.escape(focused)}"]`)?.focus();
-  }
-
-  /** @returns {HTMLButtonElement | null} */
-  #button(node, selector) {
-    return node.querySelector(selector);
+    if (focused !== null) find(this.picks, `[data-pick="${CSS.escape(focused)}"]`)?.focus();
   }
 
   /** Put the rows in their order; those that are in their place already stay, and what has the focus keeps it. */
@@ -244,7 +239,11 @@ export class SongList extends EventTarget {
     node.dataset.kind = kind(song);
     node.setAttribute("aria-busy", String(song.busy));
     node.style.setProperty("--colour", this.#look.colours[answer?.genre] ?? this.#look.not_sure);
-    const words = answer ? (answer.genre ?? "not sure") : song.state === "failed" ? song.error : song.note;
+    const words = answer
+      ? (answer.genre ?? `not sure: ${likeliest(answer)}?`)
+      : song.state === "failed"
+        ? song.error
+        : song.note;
     if (state.textContent !== words) state.textContent = words;
     state.title = song.error;
     sure.textContent = answer ? percent(answer.confidence) : "";
@@ -255,7 +254,7 @@ export class SongList extends EventTarget {
     const { node } = this.#rows.get(song);
     const next = node.nextElementSibling ?? node.previousElementSibling;
     this.dispatchEvent(new CustomEvent("close", { detail: [song] }));
-    if (next) this.#button(next, ".close")?.focus();
+    if (next) find(next, ".close")?.focus();
   }
 
   #toggle(song) {

@@ -251,7 +251,7 @@ class TagsPage extends HTMLElement {
   async #plan() {
     await this.#attempt(async () => {
       const { job } = await post("/tags/plans", {
-        mode: this.form.elements.mode.value,
+        mode: /** @type {RadioNodeList} */ (this.form.elements.namedItem("mode")).value,
         threshold: Number(this.threshold.value) / 100,
         where: this.where.value.trim(),
       });

@@ -1,0 +1,89 @@
+"""`python -m research.app_pictures`: the pictures of the application's first page in docs/, from the demo songs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "demo"
+WIDE = {"width": 1120, "height": 900}
+PHONE = {"width": 390, "height": 844}
+WAIT = 90_000  # milliseconds
+
+
+@contextmanager
+def serving(library: Path) -> Iterator[str]:
+    """The address of an application with an empty library."""
+    command = [sys.executable, "-m", "zhanr", "app", "--port", "0", "--no-browser", "--library", str(library)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield next(word for word in process.stdout.readline().split() if word.startswith("http"))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def opened(browser: Browser, address: str, size: dict[str, int], *, dark: bool = False) -> Page:
+    """The first page in a browser of its own."""
+    scheme = "dark" if dark else "light"
+    scale = 2 if size is PHONE else 1
+    context = browser.new_context(viewport=size, color_scheme=scheme, device_scale_factor=scale)  # type: ignore[arg-type]
+    context.set_default_timeout(WAIT)
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("zhanr-listen[data-ready]")
+    return page
+
+
+def add(page: Page, *names: str) -> None:
+    """Add demo songs, and wait for all answers."""
+    page.set_input_files("#files", [DEMO / name for name in names])
+    page.wait_for_selector(".song .genre, .s-row")
+    page.wait_for_selector("[aria-busy=true]", state="detached")
+
+
+def picture(page: Page, name: str, *, until: str | None = None) -> None:
+    """Take it, as high as the element `until` reaches."""
+    if until:
+        bottom = page.locator(until).evaluate("node => node.getBoundingClientRect().bottom + scrollY + 24")
+        page.set_viewport_size({"width": WIDE["width"], "height": int(bottom)})
+    page.mouse.move(2, 2)
+    page.wait_for_timeout(600)  # until what moves has come to rest
+    page.screenshot(path=ROOT / "docs" / name)
+
+
+def main() -> None:
+    """Take all pictures."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    songs = sorted(path.name for path in DEMO.iterdir() if path.suffix not in (".mma", ".md", ".csv", ".py"))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder) / "no.sqlite") as address,
+        sync_playwright() as p,
+    ):
+        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = opened(browser, address, WIDE)
+        add(page, "disco.m4a")
+        page.get_by_role("button", name="Why").click()
+        page.wait_for_selector(".strongest li")
+        picture(page, "app-song.png", until=".song")
+        page = opened(browser, address, PHONE, dark=True)
+        add(page, "jazz.wav")
+        picture(page, "app-phone.png")
+        page = opened(browser, address, WIDE)
+        add(page, *songs)
+        picture(page, "app-songs.png", until=".s-list")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
