@@ -19,7 +19,7 @@ LAYERS = [
     {"audio", "features", "windows", "aggregate", "library"},
     {"metrics", "bundle", "segments"},
     {"classifier", "calibration", "vocabulary"},
-    {"explain", "learn", "tags"},
+    {"explain", "learn", "tags", "waveform"},
     {"scan"},
     {"lab", "app", "cli.output"},
     {"lab.cli"},
@@ -40,7 +40,7 @@ LAB_LAYER = {name: depth for depth, names in enumerate(LAB_LAYERS) for name in n
 HOMES = {
     "av": {"audio"},
     "onnxruntime": {"bundle"},
-    "onnx": {"bundle", "learn", "lab.training", "lab.studies.network"},
+    "onnx": {"bundle", "learn", "waveform", "lab.training", "lab.studies.network"},
     "torch": {"lab.networks", "lab.training"},
     "safetensors": {"lab.training"},
     "matplotlib": {"lab.plots"},

@@ -87,6 +87,8 @@ class Bundle:
     def _check_graph(self) -> None:
         """Refuse a graph whose shapes disagree with its card, now and not at the first song."""
         inputs = {i.name: i.shape for i in self._session.get_inputs()}
+        if set(inputs) == {"samples"}:
+            raise ModelFileError(self.path, "it takes a waveform; zhanr wants the model that it came from")
         if set(inputs) != {"x"} or not {"logits", "embedding"} <= set(self._outputs) <= set(Outputs._fields):
             raise ModelFileError(self.path, "its graph does not have the input x and the outputs logits, embedding")
         card = self.card

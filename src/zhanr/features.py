@@ -78,8 +78,8 @@ def mel_filter_bank(
 
 
 @lru_cache(maxsize=16)
-def _hann(win_length: int, n_fft: int) -> NDArray[np.float32]:
-    """The periodic Hann window, centred in `n_fft` samples."""
+def hann(win_length: int, n_fft: int) -> NDArray[np.float32]:
+    """The periodic Hann window (n_fft,), centred in `n_fft` samples."""
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(win_length) / win_length)
     left = (n_fft - win_length) // 2
     return np.pad(window, (left, n_fft - win_length - left)).astype(np.float32)
@@ -110,7 +110,7 @@ def stft(
     if y.ndim != 1 or len(y) < n_fft:
         raise ValueError(f"stft needs a mono signal of at least {n_fft} samples, got an array of shape {y.shape}")
     frames = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop_length]
-    window = _hann(win_length or n_fft, n_fft)
+    window = hann(win_length or n_fft, n_fft)
     spectra = np.empty((len(frames), 1 + n_fft // 2), dtype=np.complex64)
     for i in range(0, len(frames), _AT_ONCE):
         out = spectra[i : i + _AT_ONCE]
@@ -146,7 +146,7 @@ def to_db(
 
 
 @lru_cache(maxsize=16)
-def _dct_matrix(n_out: int, n_in: int) -> NDArray[np.float32]:
+def dct_matrix(n_out: int, n_in: int) -> NDArray[np.float32]:
     """The first rows of the orthonormal DCT-II matrix (Ahmed, Natarajan & Rao 1974), (n_out, n_in)."""
     k, n = np.arange(n_out)[:, None], np.arange(n_in)[None, :]
     matrix = np.sqrt(2.0 / n_in) * np.cos(np.pi * k * (2 * n + 1) / (2 * n_in))
@@ -157,7 +157,7 @@ def _dct_matrix(n_out: int, n_in: int) -> NDArray[np.float32]:
 
 def mfcc(log_mel: Array, *, n_mfcc: int = 20) -> NDArray[np.float32]:
     """Mel-frequency cepstral coefficients (Davis & Mermelstein 1980): the DCT-II of (n_mels, t) to (n_mfcc, t)."""
-    coefficients: NDArray[np.float32] = _dct_matrix(n_mfcc, log_mel.shape[0]) @ log_mel
+    coefficients: NDArray[np.float32] = dct_matrix(n_mfcc, log_mel.shape[0]) @ log_mel
     return coefficients
 
 
@@ -220,13 +220,13 @@ def _stft_picture(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
 
 @representation("mel")
 def _mel_picture(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
-    mel: NDArray[np.float32] = _filter_bank_of(config) @ spectrum_of(y, config)
+    mel: NDArray[np.float32] = filter_bank_of(config) @ spectrum_of(y, config)
     return _in_db(mel, config) if config.log else mel
 
 
 @representation("mfcc")
 def _mfcc_picture(y: Array, config: FeatureConfig) -> NDArray[np.float32]:
-    mel = _filter_bank_of(config) @ spectrum_of(y, config)
+    mel = filter_bank_of(config) @ spectrum_of(y, config)
     return mfcc(_in_db(mel, config), n_mfcc=config.n_mfcc)
 
 
@@ -242,7 +242,8 @@ def _in_db(picture: Array, config: FeatureConfig) -> NDArray[np.float32]:
     return to_db(picture, power=config.power, ref=config.ref, amin=config.amin, top_db=config.top_db)
 
 
-def _filter_bank_of(config: FeatureConfig) -> NDArray[np.float32]:
+def filter_bank_of(config: FeatureConfig) -> NDArray[np.float32]:
+    """The filters (n_mels, 1 + n_fft // 2) of a configuration."""
     return mel_filter_bank(
         sample_rate=config.sample_rate,
         n_fft=config.n_fft,

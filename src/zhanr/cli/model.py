@@ -1,8 +1,9 @@
-"""`zhanr model list` and `zhanr model info`."""
+"""`zhanr model list`, `zhanr model info` and `zhanr model export`."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,3 +46,19 @@ def info(
 
     bundle = load_bundle(model)
     typer.echo(json.dumps({**bundle.card.to_dict(), "sha256": bundle.sha256}, ensure_ascii=False, indent=2))
+
+
+@app.command("export")
+def export(
+    target: Annotated[Path, typer.Option("--waveform", metavar="FILE", help="The .onnx file to write.")],
+    model: Annotated[str, typer.Option("--model", help="A built-in model's name, or a .onnx file.")] = "default",
+) -> None:
+    """Write the model as one ONNX graph from samples to probabilities, for programs in any language."""
+    try:
+        from zhanr.waveform import export as write
+    except ModuleNotFoundError as error:
+        output.fail(f"exporting needs the package {error.name}: pip install {error.name}")
+        raise typer.Exit(1) from error
+
+    path = write(target, model)
+    typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
