@@ -59,6 +59,10 @@ SETTINGS = (
         "model", str, None, "A built-in model's name, or a .onnx file. A library that was scanned keeps its own model.",
         "the default model",
     ),
+    Setting(
+        "precision", float, None, "The share of answers that shall be right, from 0 to 1: the less, the more answers.",
+        "as the model was made",
+    ),
     Setting("jobs", int, None, "Songs to work on at once.", "half the processor's cores"),
     Setting(
         "policy", str, "empty", "Tags: write only where no genre is, instead of it, or beside it.",

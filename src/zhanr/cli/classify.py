@@ -34,6 +34,7 @@ def classify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table of comma-separated values.")] = False,
     model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
+    precision: output.PrecisionOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Songs to work on at once (default: half the cores).")] = None,
 ) -> None:
     """Tell the genre of songs, with a probability, or "not sure".
@@ -43,21 +44,26 @@ def classify(
     if as_json and as_csv:
         raise typer.BadParameter("choose one of --json and --csv")
     from zhanr.classifier import Classifier
+    from zhanr.prediction import NOVEL
     from zhanr.scan.walk import find_audio
 
-    classifier = Classifier.load(model or settings.text("model"))
+    wanted = output.precision(precision)
+    classifier = Classifier.load(model or settings.text("model"), precision=wanted)
     files = list(find_audio(paths))
     if not files:
         output.fail("no audio files found in " + ", ".join(map(str, paths)))
         raise typer.Exit(1)
+    output.expect(classifier.card, wanted)
     column = min(MAX_COLUMN, max(len(str(file)) for file in files))
     show = _printer(classifier, top, column, timeline=timeline, as_json=as_json, as_csv=as_csv)
     results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
-    failed = 0
+    failed = unknown = 0
     with output.progress("classifying") as tell:
         for done, result in enumerate(results, start=1):
             failed += show(result)
+            unknown += not isinstance(result, AudioError) and result.reason == NOVEL
             tell(done, len(files))
+    output.strange(unknown, len(files))
     if failed:
         output.fail(f"{failed} of {len(files)} files could not be classified")
         raise typer.Exit(1)

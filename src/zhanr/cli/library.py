@@ -60,6 +60,7 @@ def overview(context: typer.Context, library: LibraryOption = None, as_json: Jso
         output.json_line(numbers)
         return
     _show_statistics(numbers)
+    output.strange(numbers["unknown"], numbers["songs"])
     if hint:
         output.warn(hint)
 

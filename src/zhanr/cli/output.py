@@ -6,13 +6,18 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from zhanr import settings
 
+if TYPE_CHECKING:
+    from zhanr.card import Card
+
+FEW = 5  # songs of which nothing can be said as a whole
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -25,6 +30,43 @@ def default_jobs() -> int:
 def many(count: int, what: str) -> str:
     """A number and what is counted, in the plural unless it is one: "1 song", "1,200 songs"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+PrecisionOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="The share of answers that shall be right (0.9): the less, the more answers.",
+        show_default="as the model was made",
+    ),
+]
+
+
+def precision(wanted: float | None) -> float | None:
+    """The option, else the setting."""
+    return settings.number("precision") if wanted is None else wanted
+
+
+def expect(card: Card, wanted: float | None) -> float | None:
+    """Say on standard error what a precision brings, and give it back. Raises `ConfigError` for one that the model can't promise."""
+    if wanted is not None:
+        point = card.point(wanted)
+        errors.print(
+            f"precision {point.precision:g}: where the model was measured, {point.answered:.0%} of the songs were "
+            f"answered and {point.right:.0%} of the answers right",
+            style="dim",
+        )
+    return wanted
+
+
+def strange(unknown: int, songs: int) -> None:
+    """Warn where most songs sound like nothing that the model knows."""
+    if songs >= FEW and 2 * unknown > songs:
+        warn(
+            f"{unknown:,} of {songs:,} songs sound like nothing that the model knows: for such music its sureness was "
+            "never measured, so look at its answers for the others before you write them anywhere"
+        )
 
 
 def json_line(value: Mapping[str, Any]) -> None:

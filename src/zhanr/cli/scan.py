@@ -42,6 +42,7 @@ def scan(
     mix: Annotated[
         bool, typer.Option("--mix", help="Let this model do the new songs, beside those of the library's own model.")
     ] = False,
+    precision: output.PrecisionOption = None,
     seconds: Annotated[
         float, typer.Option("--time-limit", min=1, help="Seconds that a file may take; large files get more.")
     ] = 60,
@@ -73,6 +74,7 @@ def scan(
         )
         return
     from zhanr.library import Library
+    from zhanr.library.statistics import statistics
     from zhanr.scan.analyse import analyser
     from zhanr.scan.scan import Scan
     from zhanr.scan.worker import Limits
@@ -82,7 +84,7 @@ def scan(
     stopped = False
     with Library.open(library) as opened, _progress() as tell:
         bundle = model_for(opened, model, again=again, mix=mix)
-        start, sha256 = analyser(bundle)
+        start, sha256 = analyser(bundle, precision=output.expect(bundle.card, output.precision(precision)))
         note(opened, bundle, mix=mix)
         work = Scan(
             opened,
@@ -98,10 +100,11 @@ def scan(
             work.run(folders)
         except KeyboardInterrupt:
             stopped = True
-        path, hint = opened.path, advice(opened)
+        path, hint, numbers = opened.path, advice(opened), statistics(opened)
     _report(work.summary, path, bundle.reference, stopped=stopped, limited=limit is not None, as_json=as_json)
-    if hint and not as_json:
-        typer.echo(hint)
+    output.strange(numbers["unknown"], numbers["songs"])
+    if hint:
+        output.warn(hint)
     if stopped:
         raise typer.Exit(130)
     if work.summary.problems:

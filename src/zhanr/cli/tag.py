@@ -24,6 +24,7 @@ app = typer.Typer(no_args_is_help=True)
 
 Mode = Literal["empty", "replace", "add"]
 Case = Literal["title", "lower", "upper", "keep"]
+Styles = Literal["none", "genre"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
@@ -52,6 +53,10 @@ def make_plan(
     also: Annotated[
         float | None, typer.Option(help="Write further genres too, from this probability on, as separate values.")
     ] = None,
+    styles: Annotated[
+        Styles, typer.Option(help="Write the styles too (punk, ambient): as further genres, or not at all.")
+    ] = "none",
+    precision: output.PrecisionOption = None,
     no_genre: Annotated[
         list[str] | None, typer.Option(help='A word that counts as no genre, such as "Unknown" or "Other".')
     ] = None,
@@ -67,6 +72,7 @@ def make_plan(
 
     Exit code 0: the plan is written; 1: some file could not be looked at (the plan holds the others); 2: wrong usage.
     """
+    from zhanr.prediction import NOVEL
     from zhanr.scan.walk import find_audio
     from zhanr.tags.candidates import from_files, from_library
     from zhanr.tags.plan import plan, write_plan
@@ -74,31 +80,48 @@ def make_plan(
 
     if target.exists() and not force:
         raise PlanError(target, "there is a plan already, which may have been edited; --force replaces it")
-    rules = _policy(policy, threshold, names, whitelist, case, also, no_genre)
+    wanted = output.precision(precision)
+    rules = _policy(policy, threshold, names, whitelist, case, also, no_genre, styles, chosen=wanted is not None)
     if library is not None or where is not None or not paths:
-        songs = from_library(library, rules, where=where, paths=paths or [])
+        songs = from_library(library, rules, where=where, paths=paths or [], precision=wanted)
     else:
         songs = from_files(
-            list(find_audio(paths)), rules, model=model_for_files(model), jobs=jobs or output.default_jobs()
+            list(find_audio(paths)),
+            rules,
+            model=model_for_files(model),
+            precision=wanted,
+            jobs=jobs or output.default_jobs(),
         )
+    rows, left, failed = _gather(plan(songs, rules), everything=everything, as_json=as_json)
+    write_plan(rows, target)
+    output.strange(left[NOVEL], sum(row.write for row in rows) + left.total())
+    _summary(target, sum(row.write for row in rows), left, failed, as_json=as_json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _gather(
+    results: Iterator[Row | FileError], *, everything: bool, as_json: bool
+) -> tuple[list[Row], Counter[str], int]:
+    """The rows of the plan, why the others are left alone, and how many files can't be looked at; each is shown."""
+    from zhanr.prediction import NOVEL
+
     rows: list[Row] = []
     left: Counter[str] = Counter()
     failed = 0
     with output.progress("planning") as tell:
-        for result in plan(songs, rules):
-            tell(len(rows) + sum(left.values()) + failed, 0)
+        for result in results:
+            tell(len(rows) + left.total() + failed, 0)
             if isinstance(result, FileError):
                 failed += 1
                 _show_error(result, as_json=as_json)
                 continue
-            left.update([] if result.write else [result.reason.partition(":")[0]])
+            reason = result.reason
+            left.update([] if result.write else [NOVEL if reason == NOVEL else reason.partition(":")[0]])
             if result.write or everything:
                 rows.append(result)
                 _show_row(result, as_json=as_json)
-    write_plan(rows, target)
-    _summary(target, sum(row.write for row in rows), left, failed, as_json=as_json)
-    if failed:
-        raise typer.Exit(1)
+    return rows, left, failed
 
 
 def _policy(
@@ -109,7 +132,11 @@ def _policy(
     case: Case,
     also: float | None,
     no_genre: list[str] | None,
+    styles: Styles,
+    *,
+    chosen: bool,
 ) -> Policy:
+    """The rules; where a precision was `chosen`, its probability is the least unless another was given."""
     from zhanr.tags.policy import NAMES, Policy, read_names, read_thresholds, read_whitelist
     from zhanr.words import genre_key
 
@@ -117,12 +144,13 @@ def _policy(
     table, allowed = names or settings.text("map"), whitelist or settings.text("whitelist")
     return Policy(
         mode=mode or cast(Mode, settings.text("policy")),  # which refuses what is none
-        threshold=Policy.threshold if common is None else common,
+        threshold=(0.0 if chosen else Policy.threshold) if common is None else common,
         thresholds=single,
         names=read_names(Path(table)) if table else NAMES,
         whitelist=read_whitelist(allowed) if allowed else None,
         case=case,
         also=also,
+        styles=styles == "genre",
         no_genre=frozenset(map(genre_key, no_genre or [])),
     )
 

@@ -8,12 +8,14 @@ from zhanr.library import memory
 from zhanr.library.columns import ANSWER
 from zhanr.library.query import FLAGS
 from zhanr.library.store import Library, as_library_errors
+from zhanr.prediction import NOVEL
 
 
 def statistics(library: Library) -> dict[str, Any]:
     """Counts of songs by what is known of them, their whole length and size, and how many have each genre.
 
     `songs` are all that are not missing; each is one of `sure`, `unsure`, `corrected` and `failed`.
+    `unknown` are those of the unsure that sound like nothing that the model knows.
     """
     sums = {
         "songs": "1",
@@ -21,6 +23,7 @@ def statistics(library: Library) -> dict[str, Any]:
         "unsure": FLAGS["unsure"],
         "corrected": FLAGS["corrected"],
         "failed": "song.error IS NOT NULL AND song.correction IS NULL",
+        "unknown": f"song.correction IS NULL AND song.reason = '{NOVEL}'",
         "tagged": FLAGS["tagged"],
         "seconds": "song.duration",
         "bytes": "song.size",

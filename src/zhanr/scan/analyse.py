@@ -28,8 +28,8 @@ class Analyser:
     `model_sha256` is what the model file must hash to, so that all workers have the same one. Raises `ModelFileError`.
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None, model_sha256: str) -> None:
-        self._classifier = Classifier.load(model, threads=1, sha256=model_sha256)
+    def __init__(self, model: str | os.PathLike[str] | None, model_sha256: str, precision: float | None = None) -> None:
+        self._classifier = Classifier.load(model, threads=1, sha256=model_sha256, precision=precision)
         self.model_sha256 = model_sha256
 
     def __call__(self, path: Path, ask: Callable[[str], bool]) -> Song | None:
@@ -59,10 +59,12 @@ class Analyser:
             return replace(song, error=error.reason, mtime_ns=AGAIN if disk else song.mtime_ns)
 
 
-def analyser(model: str | os.PathLike[str] | Bundle | None = None) -> tuple[partial[Analyser], str]:
+def analyser(
+    model: str | os.PathLike[str] | Bundle | None = None, *, precision: float | None = None
+) -> tuple[partial[Analyser], str]:
     """What starts an `Analyser` in another process, and the model's sha256. Raises `ModelFileError`."""
     bundle = model if isinstance(model, Bundle) else load_bundle(model)
-    return partial(Analyser, bundle.path.absolute(), bundle.sha256), bundle.sha256
+    return partial(Analyser, bundle.path.absolute(), bundle.sha256, precision), bundle.sha256
 
 
 def song_of(path: Path, prediction: Prediction, model_sha256: str) -> Song:

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from zhanr import vocabulary
 from zhanr.audio.payload import payload_sha256
+from zhanr.bundle import load_bundle
 from zhanr.classifier import Classifier
-from zhanr.errors import FileError, TagError
+from zhanr.errors import ConfigError, FileError, TagError
 from zhanr.files import read_failure
+from zhanr.library import memory
 from zhanr.library.columns import Song
 from zhanr.library.store import Library
+from zhanr.prediction import DOUBTFUL, NOVEL
 from zhanr.tags.policy import Evidence, Policy
 
 Candidate = tuple[Path, Evidence] | FileError
 """A song and what is known of it, or why nothing is."""
 
 
-def from_files(files: Sequence[Path], rules: Policy, *, model: str | None = None, jobs: int = 1) -> Iterator[Candidate]:
+def from_files(
+    files: Sequence[Path], rules: Policy, *, model: str | None = None, precision: float | None = None, jobs: int = 1
+) -> Iterator[Candidate]:
     """Classify some files. Raises `ConfigError` where the rules name genres that the model doesn't know."""
-    classifier = Classifier.load(model)
+    classifier = Classifier.load(model, precision=precision)
     rules.check_labels(classifier.labels)
     for path, result in zip(files, classifier.predict_many(files, jobs=jobs), strict=True):
         if isinstance(result, FileError):
             yield result
         else:
-            yield path, Evidence(result.probabilities, result.genre, result.reason)
+            yield (
+                path,
+                Evidence(
+                    result.probabilities, result.genre, result.reason, styles=tuple(s.name for s in result.styles)
+                ),
+            )
 
 
 def from_library(
-    library: Path | None, rules: Policy, *, where: str | None = None, paths: Iterable[Path] = ()
+    library: Path | None,
+    rules: Policy,
+    *,
+    where: str | None = None,
+    paths: Iterable[Path] = (),
+    precision: float | None = None,
 ) -> Iterator[Candidate]:
     """What the library says of its songs, as far as they still sound the same; `paths` restrict it to some folders.
 
@@ -39,15 +56,39 @@ def from_library(
     folders = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - Path.absolute keeps ".."
     with Library.open(library, create=False, readonly=True) as opened:
         rules.check_labels({label: None for song in opened.songs() for label in song.probabilities})
+        judge = _judge(opened, precision)
         for song in opened.songs(where):
             if not folders or any(song.path.is_relative_to(folder) for folder in folders):
-                yield _known(song)
+                yield _known(judge(song))
+
+
+def _judge(library: Library, precision: float | None) -> Callable[[Song], Song]:
+    """What turns a song's answer into that at another precision. Raises `ConfigError` where the model has no such.
+
+    Novelty is not kept in a library, so what sounded like nothing known when it was scanned stays "not sure".
+    """
+    if precision is None:
+        return lambda song: song
+    model = memory.model_of(library)
+    if model is None or (path := vocabulary.find(library, model)) is None:
+        raise ConfigError(f"the model of {library.path} can't be found, so what a precision means is unknown")
+    least = load_bundle(path).card.point(precision).confidence
+
+    def judge(song: Song) -> Song:
+        if song.model_sha256 != model.sha256 or song.confidence is None or song.best is None:
+            return song
+        if song.confidence < least:
+            return replace(song, genre=None, reason=song.reason or f"{DOUBTFUL} of only {song.confidence:.0%}")
+        return replace(song, genre=song.best, reason=None) if song.reason != NOVEL else song
+
+    return judge
 
 
 def _known(song: Song) -> Candidate:
     if song.error and not song.correction:
         return TagError(song.path, song.error)
-    return _stale(song) or (song.path, Evidence(song.probabilities, song.genre, song.reason, song.correction))
+    styles = tuple(style.name for style in song.styles)
+    return _stale(song) or (song.path, Evidence(song.probabilities, song.genre, song.reason, song.correction, styles))
 
 
 def _stale(song: Song) -> TagError | None:

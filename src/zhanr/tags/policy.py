@@ -30,7 +30,8 @@ class Policy:
     "add" keeps those. `threshold` is the least probability, `thresholds` has other ones for some genres. `names` maps a
     genre to the names that are written (to none: never). `whitelist` are the only genres that may be written. `also` is
     the probability from which on a second and third genre is written too. `no_genre` are words that count as
-    no genre. Genres are compared by `genre_key`, so that spelling doesn't matter.
+    no genre. With `styles`, the styles are written as further genres. Genres are compared by `genre_key`, so that
+    spelling doesn't matter.
     """
 
     mode: Mode = "empty"
@@ -41,6 +42,7 @@ class Policy:
     case: Case = "title"
     also: float | None = None
     no_genre: frozenset[str] = frozenset()
+    styles: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -79,6 +81,7 @@ class Evidence:
     genre: str | None = None
     reason: str | None = None
     correction: str | None = None
+    styles: tuple[str, ...] = ()
 
     @property
     def confidence(self) -> float | None:
@@ -124,6 +127,10 @@ def _doubt(policy: Policy, answer: Evidence) -> str | None:
     return None
 
 
+def _written(policy: Policy, labels: Iterable[str]) -> list[str]:
+    return [name for label in labels for name in policy.written(label)]
+
+
 def _candidates(policy: Policy, answer: Evidence) -> list[str]:
     """The genres by the rules of naming and the whitelist, the likeliest first."""
     if answer.correction:
@@ -132,8 +139,11 @@ def _candidates(policy: Policy, answer: Evidence) -> list[str]:
         ranked = sorted(answer.probabilities, key=lambda g: -answer.probabilities[g])
         first = answer.genre or next(iter(ranked), None)
         more = [g for g in ranked if policy.also is not None and answer.probabilities[g] >= policy.also and g != first]
-        names = tuple(n for g in ([first] if first else []) + more for n in policy.written(g))
-    return [n for n in names if policy.whitelist is None or genre_key(n) in policy.whitelist]
+        names = tuple(_written(policy, ([first] if first else []) + more))
+    styles = answer.styles if policy.styles else ()
+    return [
+        n for n in (*names, *_written(policy, styles)) if policy.whitelist is None or genre_key(n) in policy.whitelist
+    ]
 
 
 def _cased(label: str, case: Case) -> str:
