@@ -49,7 +49,10 @@ def precision(wanted: float | None) -> float | None:
 
 
 def expect(card: Card, wanted: float | None) -> float | None:
-    """Say on standard error what a precision brings, and give it back. Raises `ConfigError` for one that the model can't promise."""
+    """Say on standard error what a precision brings, and give it back.
+
+    Raises `ConfigError` for one that the model can't promise.
+    """
     if wanted is not None:
         point = card.point(wanted)
         errors.print(
