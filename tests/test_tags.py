@@ -35,10 +35,11 @@ from tag_files import (
 from zhanr.audio import load
 from zhanr.audio.metadata import read_metadata
 from zhanr.audio.payload import payload_sha256
+from zhanr.audio.sources import id3_length
 from zhanr.errors import TagError
 from zhanr.tags.formats import checked_genres, parsed, read_genres
 from zhanr.tags.formats.edits import Edit, inverse, ordered, refined, spliced
-from zhanr.tags.formats.id3 import Id3, id3_length
+from zhanr.tags.formats.id3 import Id3
 from zhanr.tags.journal import Journal
 from zhanr.tags.undo import undo
 from zhanr.words import distinct, genre_key

@@ -47,7 +47,7 @@ class SourceFile:
 
     def _look(self) -> None:
         self.size = self._file.seek(0, os.SEEK_END)
-        self._start = _id3_length(self._file)
+        self._start = _id3_tags(self._file)
         self._file.seek(self._start)
         self.head = self._file.read(_HEAD_BYTES)
 
@@ -116,13 +116,23 @@ def _open_path(path: str) -> BinaryIO:
     return open(path, "rb")  # noqa: PTH123 - as above; closed by SourceFile.close
 
 
-def _id3_length(file: BinaryIO) -> int:
-    """How many bytes of ID3v2 tags stand before the music (ID3 specification 2.4, 3.1: the size is "syncsafe")."""
+def _id3_tags(file: BinaryIO) -> int:
+    """How many bytes of ID3v2 tags stand before the music."""
     start = 0
     while True:
         file.seek(start)
-        head = file.read(10)
-        if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:
+        length = id3_length(file.read(10))
+        if not length:
             return start
-        length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        start += 10 + length + (10 if head[5] & 0x10 else 0)
+        start += length
+
+
+def id3_length(head: bytes) -> int:
+    """The length of the ID3v2 tag that begins with these ten bytes, with header, padding and footer; 0 if none does.
+
+    Its size is "syncsafe": seven bits a byte (ID3 specification 2.4, 3.1).
+    """
+    if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F or head[3] == 0xFF:
+        return 0
+    length = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+    return 10 + length + (10 if head[5] & 0x10 else 0)

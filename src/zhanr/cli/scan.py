@@ -61,7 +61,7 @@ def scan(
     in the folder of -o, for `zhanr library import`.
     """
     if engine == "ray" or target or address:
-        if engine != "ray" or library or limit or again or mix:
+        if engine != "ray" or any((library, limit, again, mix)):
             raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit, --again, --mix don't")
         cluster.scan(
             folders,
@@ -105,10 +105,7 @@ def scan(
     output.strange(numbers["unknown"], numbers["songs"])
     if hint:
         output.warn(hint)
-    if stopped:
-        raise typer.Exit(130)
-    if work.summary.problems:
-        raise typer.Exit(1)
+    raise typer.Exit(130 if stopped else 1 if work.summary.problems else 0)
 
 
 def _report(summary: Summary, library: Path, model: str, *, stopped: bool, limited: bool, as_json: bool) -> None:

@@ -19,9 +19,10 @@ from zhanr.config import FeatureConfig
 from zhanr.lab.datasets import Track, open_dataset
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.study import Case, Scores, Study
-from zhanr.lab.studies.training import configure, measure, settings_of
+from zhanr.lab.studies.training import configure, measure
 from zhanr.lab.training.config import TrainConfig
 from zhanr.lab.training.data import Songs, TrainingData
+from zhanr.lab.training.loop import settings_of
 
 FRAMES = 32
 """The width of a window: 2.5 s, about what there is of most songs."""

@@ -162,7 +162,7 @@ def _making(study: Study, summaries: Sequence[CaseSummary], *, quick: bool) -> I
     seconds = sum(float(result.about["seconds"]) for result in results.values())
     yield f"- command: `zhanr lab study {study.name}{' --quick' if quick else ''}`"
     yield f"- seeds: {', '.join(str(seed) for seed in dict.fromkeys(r.seed for s in summaries for r in s.runs))}"
-    yield f"- commit: {', '.join(dict.fromkeys(str(r.about['commit']) for r in results.values()))}"
+    yield f"- source: {', '.join(dict.fromkeys(str(r.about['source']) for r in results.values()))}"
     yield f"- data, sha256: {', '.join(list(data)[:12])}{' and others (see the CSV)' if len(data) > 12 else ''}"
     versions = dict.fromkeys(json.dumps(r.about["versions"]) for r in results.values())
     yield f"- versions: {'; '.join(', '.join(f'{k} {v}' for k, v in json.loads(text).items()) for text in versions)}"

@@ -16,7 +16,7 @@ from zhanr.lab.studies.study import Scores
 from zhanr.lab.training import validation
 from zhanr.lab.training.config import TrainConfig
 from zhanr.lab.training.data import Songs, TrainingData, all_windows, prepare, songs
-from zhanr.lab.training.loop import Trainer, resolve_device
+from zhanr.lab.training.loop import Trainer, resolve_device, settings_of
 from zhanr.lab.training.progress import Progress
 
 BASE: dict[str, dict[str, Any]] = {
@@ -64,15 +64,6 @@ class Training:
         """See `measure`."""
         data = prepare(self.train, self.valid, self.config.data.genres)
         return measure(self.config, data, songs(self.test, data.labels) if self.test else data.valid, at)
-
-
-def settings_of(config: TrainConfig) -> dict[str, Any]:
-    """A configuration without what changes no result: paths, the card, the device."""
-    whole = config.to_dict()
-    del whole["card"]
-    for section, key in (("data", "train"), ("data", "valid"), ("data", "store"), ("training", "device")):
-        del whole[section][key]
-    return whole
 
 
 def measure(config: TrainConfig, data: TrainingData, scored: Songs, at: Path) -> dict[str, float]:

@@ -246,12 +246,18 @@ def follow(mean: torch.nn.Module, model: torch.nn.Module, decay: float, *, step:
             held.copy_(new)
 
 
-def identity(config: TrainConfig, data: TrainingData) -> dict[str, Any]:
-    """What must be equal for two runs to be the same; not where the files lie, nor on what it is computed."""
+def settings_of(config: TrainConfig) -> dict[str, Any]:
+    """A configuration without what changes no result: paths, the card, the device."""
     whole = config.to_dict()
     del whole["card"]
     for section, key in (("data", "train"), ("data", "valid"), ("data", "store"), ("training", "device")):
         del whole[section][key]
+    return whole
+
+
+def identity(config: TrainConfig, data: TrainingData) -> dict[str, Any]:
+    """What must be equal for two runs to be the same; not where the files lie, nor on what it is computed."""
+    whole = settings_of(config)
     if whole["distill"]:
         del whole["distill"]["path"]
     hashes = {part: about["sha256"] for part, about in data.about.items()}

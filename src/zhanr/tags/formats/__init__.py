@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 from mutagen import MutagenError
 
+from zhanr.audio.sources import id3_length
 from zhanr.errors import TagError
 from zhanr.files import read_failure
 from zhanr.tags.formats.asf import asf_tags
 from zhanr.tags.formats.edits import Edit, Tags, changes, ordered, read_at
 from zhanr.tags.formats.flac import flac_tags
-from zhanr.tags.formats.id3 import id3_length
 from zhanr.tags.formats.mp4 import mp4_tags
 from zhanr.tags.formats.ogg import ogg_tags
 from zhanr.tags.formats.riff import riff_tags

@@ -21,13 +21,6 @@ _GENRE = {2: b"TCO", 3: b"TCON", 4: b"TCON"}
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 
 
-def id3_length(head: bytes) -> int:
-    """The length of the ID3v2 tag that begins with these ten bytes, with header, padding and footer; 0 if none does."""
-    if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 0x7F or head[3] == 0xFF:
-        return 0
-    return 10 + _from_syncsafe(head[6:10]) + (10 if head[5] & _FOOTER else 0)
-
-
 @dataclass(frozen=True)
 class Id3:
     """An ID3v2 tag: its frames as stored (header and content each), what follows them, and its padding."""
@@ -142,11 +135,6 @@ def _from_syncsafe(data: bytes) -> int:
     for byte in data:
         number = number << 7 | byte & 0x7F
     return number
-
-
-def id3v1_genre(tag: bytes) -> str | None:
-    """The genre of the 128 bytes of an ID3v1 tag."""
-    return TCON.GENRES[tag[127]] if tag[127] < len(TCON.GENRES) else None
 
 
 def id3v1_number(genre: str) -> int:

@@ -10,8 +10,9 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from zhanr.audio.sources import id3_length
 from zhanr.tags.formats.edits import Edit, Tags, read_at
-from zhanr.tags.formats.id3 import Id3, id3_length, new_tag
+from zhanr.tags.formats.id3 import Id3, new_tag
 
 _Chunk = tuple[bytes, int, int]  # name, start of its header, end of its content (without the padding byte)
 

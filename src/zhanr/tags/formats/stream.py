@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from zhanr.audio.payload import trailing_tag
+from zhanr.audio.sources import id3_length
 from zhanr.tags.formats import ape, id3
 from zhanr.tags.formats.ape import Ape
 from zhanr.tags.formats.edits import Edit, Tags, read_at
-from zhanr.tags.formats.id3 import Id3, id3_length, id3v1_number
+from zhanr.tags.formats.id3 import Id3, id3v1_number
 
 _Found = tuple[int, int, "Id3 | Ape"]
 
