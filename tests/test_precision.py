@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 
 from audio_files import FORMATS, encode, music
 from tiny import tiny_model
+from zhanr.app.settings import Settings
+from zhanr.app.state import State
 from zhanr.card import OperatingPoint, StyleLabel
 from zhanr.cli import app
 from zhanr.errors import ConfigError
@@ -80,3 +83,15 @@ def test_music_that_nothing_is_known_of_is_told_before_it_is_tagged(songs: Path,
         ("classify", songs, "--model", model),
     ):
         assert warning in zhanr(*arguments)
+
+
+def test_the_application_answers_at_the_precision_of_the_settings(model: Path, songs: Path) -> None:
+    for precision, sure in ((None, False), (0.5, True)):
+        state = State(Settings(model=str(model), precision=precision))
+        state.engine.start()
+        try:
+            prediction = asyncio.run(state.engine.classify(songs / "0.wav", name="0.wav"))
+        finally:
+            state.engine.stop()
+        assert (prediction.genre is not None) is sure
+        assert state.card.thresholds["confidence"] == (0.3 if sure else 0.9999)

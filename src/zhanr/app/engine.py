@@ -80,7 +80,11 @@ class Engine:
     def __init__(self, settings: Settings, bundle: Bundle) -> None:
         self.settings = settings
         self._start: Callable[[], Any] = partial(
-            Classifier.load, bundle.path.absolute(), threads=1, sha256=bundle.sha256
+            Classifier.load,
+            bundle.path.absolute(),
+            threads=1,
+            sha256=bundle.sha256,
+            precision=settings.precision,
         )
         self._limits = Limits(seconds=settings.parse_seconds, memory=settings.memory)
         self._queue: deque[Job[Any]] = deque()

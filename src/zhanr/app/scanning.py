@@ -76,7 +76,7 @@ class Scanning:
     def _run(self, again: bool) -> None:
         stage: Stage = "failed"
         try:
-            start, sha256 = analyser(self._settings.model)
+            start, sha256 = analyser(self._settings.model, precision=self._settings.precision)
             limits = Limits(seconds=self._settings.parse_seconds, memory=2 * self._settings.memory)
             with Library.open(self._settings.library) as library:
                 jobs = self._settings.jobs

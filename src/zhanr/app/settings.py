@@ -22,6 +22,7 @@ class Settings:
     port: int = 8080  # 0 takes any free one
     token: str | None = None  # what clients must show; needed on other interfaces
     model: str | None = None
+    precision: float | None = None  # the share of answers that shall be right; None: as the model was made
     library: Path | None = None
     jobs: int = 1  # processes that classify
     queue: int = 64  # songs that wait or are on their way in; then "busy"

@@ -34,6 +34,8 @@ class State:
     def __init__(self, settings: Settings, bundle: Bundle | None = None) -> None:
         self.settings = settings
         self.bundle = bundle or load_bundle(settings.model)
+        if settings.precision is not None:
+            self.bundle = self.bundle.with_card(self.bundle.card.at(settings.precision))
         self.engine = Engine(settings, self.bundle)
         self.metrics = Metrics(self.engine)
         self.folder = TemporaryFolder()

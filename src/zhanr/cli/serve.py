@@ -61,6 +61,7 @@ def app(
         port=port,
         token=token or None,
         model=model or defaults.text("model"),
+        precision=defaults.number("precision"),
         library=library,
         jobs=jobs or output.default_jobs(),
         queue=queue,
