@@ -30,7 +30,7 @@ class Segments(NamedTuple):
     valid: str
 
 
-class Windows(NamedTuple):
+class SongWindows(NamedTuple):
     """The windows of a song; names of values.
 
     `starts` (n_windows,) first frames, `places` (n_windows, width) all frames, `any` () whether there is one to look
@@ -58,7 +58,7 @@ def cut_segments(b: Builder, samples: str, card: Card) -> Segments:
     return Segments(b("Reshape", padded, [-1, size]), frames, sounding, b("And", loud, long))
 
 
-def choose_windows(b: Builder, segments: Segments, samples: str, card: Card) -> Windows:
+def choose_windows(b: Builder, segments: Segments, samples: str, card: Card) -> SongWindows:
     """Choose the windows of all segments but silent ones, and but a last one that is shorter than a window."""
     config, total = card.windows, card.windows.segment_frames
     whole = b("Equal", segments.frames, total)
@@ -80,10 +80,10 @@ def choose_windows(b: Builder, segments: Segments, samples: str, card: Card) -> 
     starts = b("Concat", starts, b("Compress", [0], none), axis=0)
     short = b("And", with_last, b("Less", last, config.frames))
     places = _places(b, starts, b("Where", short, last, config.frames), config)
-    return Windows(starts, places, b("Not", b("Squeeze", none)))
+    return SongWindows(starts, places, b("Not", b("Squeeze", none)))
 
 
-def sounding_windows(b: Builder, segments: Segments, found: Windows) -> str:
+def sounding_windows(b: Builder, segments: Segments, found: SongWindows) -> str:
     """Which windows (n_windows,) count: those of which more than half sounds, or all that sound at all where none does.
 
     None does of a song that is silent or too short.
