@@ -24,7 +24,7 @@ from zhanr.lab.training import validation
 from zhanr.lab.training.augment import AugmentConfig, augment, beta, mixup
 from zhanr.lab.training.config import OptimizerConfig, ScheduleConfig, TrainConfig
 from zhanr.lab.training.data import (
-    Windows,
+    WindowSet,
     all_windows,
     load_stores,
     n_batches,
@@ -373,7 +373,7 @@ def test_the_best_epoch_is_chosen_as_said(
 def test_validation_answers_songs_as_serving_does() -> None:
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(5, 3)).astype(np.float32)
-    windows = Windows(np.zeros((5, 2, 2), np.uint8), np.array([2, 3]), np.array([1, 2]))
+    windows = WindowSet(np.zeros((5, 2, 2), np.uint8), np.array([2, 3]), np.array([1, 2]))
     expected = [aggregate(logits[:2], "median", temperature=1.0), aggregate(logits[2:], "median", temperature=1.0)]
     np.testing.assert_array_equal(validation.song_probabilities(logits, windows, "median"), expected)
     scores = validation.validate(logits, windows, "median")
@@ -387,7 +387,7 @@ def test_the_temperature_finds_the_overconfidence_that_was_put_in() -> None:
     truth = generator.normal(size=(600, 3)) * 1.5
     p = np.exp(truth) / np.exp(truth).sum(1, keepdims=True)
     genres = np.array([generator.choice(3, p=row) for row in p])
-    windows = Windows(np.zeros((600, 1, 1), np.uint8), np.ones(600, np.int64), genres)
+    windows = WindowSet(np.zeros((600, 1, 1), np.uint8), np.ones(600, np.int64), genres)
     logits = (3 * truth).astype(np.float32)
     assert validation.fit_temperature(logits, windows, "mean_log_probability") == pytest.approx(3, rel=0.2)
 

@@ -187,7 +187,7 @@ def random_window(
 
 
 @dataclass(frozen=True)
-class Windows:
+class WindowSet:
     """Every window of every song: `x` uint8 (n, n_bins, frames), and how many windows each song has."""
 
     x: NDArray[np.uint8]
@@ -205,10 +205,10 @@ class Windows:
         return np.split(logits, np.cumsum(self.counts)[:-1])
 
 
-def all_windows(part: Songs, windows: WindowConfig) -> Windows:
+def all_windows(part: Songs, windows: WindowConfig) -> WindowSet:
     """Cut every song as serving does."""
     pieces = [cut(picture, windows) for picture in part.pictures]
-    return Windows(np.concatenate(pieces), np.array([len(p) for p in pieces], dtype=np.int64), part.genres)
+    return WindowSet(np.concatenate(pieces), np.array([len(p) for p in pieces], dtype=np.int64), part.genres)
 
 
 def _name(store: FeatureStore) -> str:

@@ -24,7 +24,7 @@ from zhanr.config import Aggregation
 from zhanr.lab.networks import GenreModel
 from zhanr.lab.training import validation
 from zhanr.lab.training.config import TrainConfig
-from zhanr.lab.training.data import TrainingData, Windows, all_windows
+from zhanr.lab.training.data import TrainingData, WindowSet, all_windows
 
 OPSET = 17
 
@@ -163,7 +163,7 @@ def _centres(model: GenreModel, data: TrainingData, config: TrainConfig) -> NDAr
     return np.stack(means).astype(np.float32)
 
 
-def _points(found: Outputs, windows: Windows, method: Aggregation, temperature: float) -> tuple[OperatingPoint, ...]:
+def _points(found: Outputs, windows: WindowSet, method: Aggregation, temperature: float) -> tuple[OperatingPoint, ...]:
     """The table of precisions, and the gate that lets `KNOWN` of the right answers through."""
     p = validation.song_probabilities(found.logits, windows, method, temperature)
     right = p.argmax(axis=1) == windows.genres

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zhanr.aggregate import aggregate, log_softmax
 from zhanr.config import Aggregation
-from zhanr.lab.training.data import Windows
+from zhanr.lab.training.data import WindowSet
 from zhanr.lab.training.distill import Student
 
 
@@ -24,14 +24,14 @@ class Validation(NamedTuple):
 
 
 @torch.inference_mode()
-def window_logits(student: Student, windows: Windows, device: torch.device) -> NDArray[np.float32]:
+def window_logits(student: Student, windows: WindowSet, device: torch.device) -> NDArray[np.float32]:
     """Logits (n, n_genres) of all windows, computed in evaluation mode."""
     student.eval()
     logits: NDArray[np.float32] = torch.cat([student(x.to(device))[0].cpu() for x in windows.tensors()]).numpy()
     return logits
 
 
-def validate(logits: NDArray[np.float32], windows: Windows, aggregation: Aggregation) -> Validation:
+def validate(logits: NDArray[np.float32], windows: WindowSet, aggregation: Aggregation) -> Validation:
     """Score the logits (n, n_genres) of all windows."""
     targets = np.repeat(windows.genres, windows.counts)
     log_p = log_softmax(logits.astype(np.float64))
@@ -44,21 +44,21 @@ def validate(logits: NDArray[np.float32], windows: Windows, aggregation: Aggrega
 
 
 def song_probabilities(
-    logits: NDArray[np.float32], windows: Windows, aggregation: Aggregation, temperature: float = 1.0
+    logits: NDArray[np.float32], windows: WindowSet, aggregation: Aggregation, temperature: float = 1.0
 ) -> NDArray[np.float64]:
     """What serving would answer for each song: (n_songs, n_genres)."""
     return np.stack([aggregate(one, aggregation, temperature=temperature) for one in windows.by_song(logits)])
 
 
 def song_loss(
-    logits: NDArray[np.float32], windows: Windows, aggregation: Aggregation, temperature: float = 1.0
+    logits: NDArray[np.float32], windows: WindowSet, aggregation: Aggregation, temperature: float = 1.0
 ) -> float:
     """The mean negative log-likelihood of the songs' genres, in nats."""
     p = song_probabilities(logits, windows, aggregation, temperature)
     return -float(np.log(np.maximum(p[np.arange(len(p)), windows.genres], 1e-12)).mean())
 
 
-def fit_temperature(logits: NDArray[np.float32], windows: Windows, aggregation: Aggregation) -> float:
+def fit_temperature(logits: NDArray[np.float32], windows: WindowSet, aggregation: Aggregation) -> float:
     """The temperature in 1/20..20 that makes the songs' genres the likeliest (Guo et al. 2017), by golden section.
 
     The loss has one minimum over the logarithm of the temperature. The order of the genres stays as it is.
