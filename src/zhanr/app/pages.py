@@ -28,7 +28,7 @@ from zhanr.explain import bin_hertz
 from zhanr.tags.policy import Policy
 
 STATIC = Path(__file__).parent / "static"
-_DOCUMENT = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
+DOCUMENT = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def add_assets(app: FastAPI) -> None:
 
 def document(state: State, title: str, content: str, current: Page | None = None) -> str:
     """A whole document in the frame that all pages share; `content` is markup."""
-    return _DOCUMENT.substitute(
+    return DOCUMENT.substitute(
         title=escape(title),
         content=content,
         links="\n".join(_link(page, current) for page in PAGES),
@@ -94,6 +94,7 @@ def settings(state: State) -> dict[str, object]:
         "threshold": Policy.threshold,
         "max_bytes": state.settings.max_bytes,
         "local": state.settings.is_local,
+        "server": True,
         "scan": _scan_command(state),
     }
 

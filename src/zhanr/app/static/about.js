@@ -15,14 +15,14 @@ export function about(add, failed) {
     demos(add, failed),
     known(),
     unsure(),
-    further(),
+    settings.server ? further() : program(),
   );
 }
 
 function demos(add, failed) {
   const attempt = async (file) => {
     try {
-      const response = await fetch(`/assets/demo/${file}`).catch(() => null);
+      const response = await fetch(new URL(`demo/${file}`, import.meta.url)).catch(() => null);
       if (!response?.ok) throw new Refused(0, "The server can’t be reached. Is zhanr still running?");
       add([new File([await response.blob()], file)]);
     } catch (error) {
@@ -57,6 +57,20 @@ const unsure = () =>
       {},
       "Where a song is between genres, or like nothing that it knows, zhanr says so instead of guessing, ",
       "and shows what it leans to. A probability of 90 % means: nine of ten such answers are right.",
+    ),
+  );
+
+/** On the site, where there is no server. */
+const program = () =>
+  el(
+    "div",
+    {},
+    el("h2", {}, "More than one song"),
+    el(
+      "p",
+      {},
+      "This page works without a network, too. The program zhanr does the same for a whole collection: it finds what is ",
+      "doubtful, writes genres into the files, and learns yours.",
     ),
   );
 

@@ -1,5 +1,7 @@
 // Everything that pages ask of the server: JSON, uploads and their answers, sounds.
 
+import { bytes } from "./dom.js";
+
 const UPLOADS = "/media/uploads";
 
 /** A response that is an error, with the server's own sentence; `retryAfter` in seconds. */
@@ -59,6 +61,7 @@ function refused(status, text, retryAfter) {
 
 /** Send a file; `told(share)` hears how much of it has gone. Resolves to {id, name, size}. */
 export function upload(file, name, told, signal) {
+  told(0);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch doesn't say how much has been sent
     request.open("POST", `${UPLOADS}?name=${encodeURIComponent(name)}`);
@@ -88,9 +91,12 @@ export async function* analysis(id, signal) {
     if (done) return;
     const parts = (text + value).split("\n\n");
     text = parts.pop();
-    for (const part of parts) yield JSON.parse(part.slice("data: ".length));
+    for (const part of parts) yield unpacked(JSON.parse(part.slice("data: ".length)));
   }
 }
+
+const unpacked = ({ song, ...event }) =>
+  song ? { ...event, song: { ...song, picture: bytes(song.picture), peaks: bytes(song.peaks) } } : event;
 
 /** What spoke for a genre. */
 export const why = (id, genre, signal) => get(`${UPLOADS}/${id}/why`, { genre }, signal);

@@ -7,7 +7,7 @@ import { SimilarSongs } from "./similar.js";
 import { Why } from "./why.js";
 
 const N_BARS = 5;
-const SILENT = "The sound is not on the server any more. Add the file again to hear it, and to ask why.";
+const SILENT = "The sound is not here any more. Add the file again to hear it, and to ask why.";
 let count = 0;
 
 /** FFmpeg's name of a codec as people know it. */
@@ -118,10 +118,12 @@ export class SongCard extends EventTarget {
     this.meta.textContent = [
       clock(song.duration),
       codec(song.codec),
-      `${+(song.sample_rate / 1000).toFixed(1)} kHz`,
+      song.sample_rate && `${+(song.sample_rate / 1000).toFixed(1)} kHz`, // a browser doesn't tell it
       megabytes(this.#song.size),
-    ].join("  ·  ");
-    this.#why = new Why(this.#song, edges);
+    ]
+      .filter(Boolean)
+      .join("  ·  ");
+    this.#why = new Why(this.#song, this.#look.server ? edges : null);
     this.silent = el("p", { class: "silent", hidden: true }, SILENT);
     this.body.replaceChildren(
       ...[

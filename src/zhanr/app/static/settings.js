@@ -3,7 +3,7 @@
 /**
  * @type {{
  *   genres: string[], colours: Record<string, string>, not_sure: string, hertz: number[] | null,
- *   threshold: number, max_bytes: number, local: boolean, scan: string,
+ *   threshold: number, max_bytes: number, local: boolean, server: boolean, scan: string,
  * }}
  */
 export const settings = JSON.parse(document.body.dataset.settings);

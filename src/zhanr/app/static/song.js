@@ -1,7 +1,7 @@
 // One song that was added: a file on its way to its answer, which is kept.
 
 import { analysis, forget, plainSound, upload, uploadSound, why } from "./api.js";
-import { bytes, megabytes, percent } from "./dom.js";
+import { megabytes, percent } from "./dom.js";
 import { say } from "./say.js";
 import { settings } from "./settings.js";
 import { drop, keep, keepPictures, keptPictures, newKey } from "./song_store.js";
@@ -154,7 +154,6 @@ export class Song extends EventTarget {
     }
     if (!this.size) throw new Error("The file is empty");
     const told = (share) => this.#progress(share < 1 ? `Uploading, ${percent(share)}` : "Uploaded", share);
-    told(0);
     this.save();
     ({ id: this.id } = await this.#patiently(() => upload(this.#file, this.name, told, this.#left.signal)));
     if (this.#left.signal.aborted) this.#forget();
@@ -179,7 +178,7 @@ export class Song extends EventTarget {
   }
 
   #answered({ picture, peaks, ...answer }) {
-    const pictures = { picture: bytes(picture), peaks: bytes(peaks) };
+    const pictures = { picture, peaks };
     // a list of hundreds of songs needs no pictures in memory, where they are kept
     this.#pictures = pictures;
     keepPictures(this.key, pictures).then((done) => done && (this.#pictures = null));
