@@ -69,8 +69,8 @@ const program = () =>
     el(
       "p",
       {},
-      "This page works without a network, too. The program zhanr does the same for a whole collection: it finds what is ",
-      "doubtful, writes genres into the files, and learns yours.",
+      "This page works without a network, too. The program zhanr does the same for a whole collection: it finds ",
+      "what is doubtful, writes genres into the files, and learns yours.",
     ),
   );
 
