@@ -1,4 +1,4 @@
-"""The model that takes a waveform beside the picture model: size, and the time for a song of 30 seconds and one of 3 minutes.
+"""The model that takes a waveform beside the picture model: its size, and the time for 30 s and for 3 minutes of music.
 
 python research/benchmarks/waveform.py [MODEL]          needs the extra `learn` (onnx)
 

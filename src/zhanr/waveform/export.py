@@ -19,9 +19,9 @@ from zhanr.card import Card
 from zhanr.errors import ModelFileError
 from zhanr.files import replacing
 from zhanr.waveform.builder import Builder, value
+from zhanr.waveform.conclude import conclude
 from zhanr.waveform.cutting import choose_windows, cut_segments, sounding_windows
 from zhanr.waveform.frontend import picture_body
-from zhanr.waveform.song import conclude
 
 INPUT = "samples"
 
