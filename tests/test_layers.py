@@ -297,3 +297,19 @@ def loaded(node: ast.AST) -> Iterator[ast.AST]:
         if not isinstance(child, Function | ast.Lambda) and not typing_only:
             yield child
             yield from loaded(child)
+
+
+ACROSS = {"beets", "contributing", "layers", "offline", "openapi", "paper_page", "precision", "tag_kill"}
+"""Tests of what no single module does."""
+
+
+def test_a_test_file_is_called_as_what_it_tests() -> None:
+    modules = (
+        {module(path) for path in FILES if "src" in path.parts}
+        | {p.stem for p in FILES}
+        | {p.parent.name for p in FILES}
+    )
+    known = {name.split(".")[-1] for name in modules} | {"_".join(name.split(".")[-2:]) for name in modules}
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
+    lost = {name for name in tests if not known & {name, name.removeprefix("tag_"), *name.split("_and_")}}
+    assert lost == ACROSS - known
