@@ -1,4 +1,4 @@
-"""Copies of a waveform that mean the same music: codecs at low and high rates, band limits, speed, a store's picture."""
+"""Copies of a waveform that mean the same music: codecs at low and high rates, band limits, speed, a store."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def preemphasis() -> np.ndarray:
 
 
 def from_parent(encoder: Encoder, folder: Path) -> None:
-    """Put mn04's weights where they belong; what is new keeps its own, and speaks at half of its strength or not at all."""
+    """Put mn04's weights where they belong; what is new keeps its own, at half of its strength."""
     state = load_state(folder, "mn04_as")
     _copy(encoder.stem, state, "features.0")
     for number, block in enumerate(encoder.blocks, 1):
@@ -149,7 +149,10 @@ def from_parent(encoder: Encoder, folder: Path) -> None:
             part += 1
             for layer in ("fc1", "fc2"):
                 for key in ("weight", "bias"):
-                    _put(getattr(getattr(block.excite, layer), key), state[f"{name}.{part}.conc_se_layers.0.{layer}.{key}"])
+                    _put(
+                        getattr(getattr(block.excite, layer), key),
+                        state[f"{name}.{part}.conc_se_layers.0.{layer}.{key}"],
+                    )
         with torch.no_grad():
             block.project[0].weight.mul_(0.5)
         _copy(block.project, state, f"{name}.{part + 1}")

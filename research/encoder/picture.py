@@ -20,7 +20,7 @@ PICTURE = FeatureConfig(
     sample_rate=16_000,
     n_fft=512,
     win_length=400,
-    hop_length=160,
+    hop_length=320,
     n_mels=N_MELS,
     fmax=FMAX,
     mel_scale="htk",
@@ -29,7 +29,7 @@ PICTURE = FeatureConfig(
     scale="top_db",
 )
 STORE = FeatureConfig(scale="top_db")
-FRAMES_PER_SECOND = 100
+FRAMES_PER_SECOND = 50
 
 
 def picture(wave: Array) -> NDArray[np.uint8]:
@@ -39,11 +39,12 @@ def picture(wave: Array) -> NDArray[np.uint8]:
 
 
 def from_store(stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A store's picture (128, 387) as one of ours, (103, 3000): bands and frames by linear interpolation of decibels.
+    """A store's picture (128, 387) as one of ours, (103, 1500): bands and frames by linear interpolation of decibels.
 
     A store's bands are densities over hertz on Slaney's scale; ours add up the bins within a triangle.
     """
-    assert STORE.top_db is not None and PICTURE.top_db is not None
+    assert STORE.top_db is not None
+    assert PICTURE.top_db is not None
     db = (features.dequantise(stored) - 1) * STORE.top_db
     frames = round(db.shape[1] * STORE.frame_seconds * FRAMES_PER_SECOND)
     bands = _weights(_store_centres(), _centres()) @ db + _widths_db()[:, None]

@@ -1,7 +1,7 @@
-"""The seven taggers whose tags and embeddings the encoder learns: normalisation folded into the convolutions, for speed.
+"""The seven taggers whose tags and embeddings the encoder learns, with normalisation folded into the convolutions.
 
-Six lie in ``../shared/teachers`` as plain arrays (its README names origin and licence), the seventh is MSD_musicnn of the
-PyPI wheel ``musicnn==0.1.0``. `check` holds the six against the outputs of their authors' own code.
+Six lie in ``../shared/teachers`` as plain arrays (its README names origin and licence), the seventh is MSD_musicnn of
+the PyPI wheel ``musicnn==0.1.0``. `check` holds the six against the outputs of their authors' own code.
 """
 
 from __future__ import annotations
@@ -138,9 +138,7 @@ class JamendoMusicnn:
         layers = torch.cat([front, one, two, three], 1)
         pooled = torch.cat([layers.amax(2), layers.mean(2)], 1)
         embedding = functional.linear(pooled, *self.dense).relu_()
-        return Output(
-            functional.linear(embedding, self.state["dense2.weight"], self.state["dense2.bias"]), embedding
-        )
+        return Output(functional.linear(embedding, self.state["dense2.weight"], self.state["dense2.bias"]), embedding)
 
 
 class MsdMusicnn:
@@ -189,7 +187,7 @@ BLOCKS = (
 
 
 class Mn04:
-    """mn04_as (Schmid, Koutini & Widmer 2023), MobileNetV3 of width 0.4 on AudioSet: waveforms (n, samples) at 32 kHz."""
+    """mn04_as (Schmid, Koutini & Widmer 2023), a MobileNetV3 on AudioSet: waveforms (n, samples) at 32 kHz."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -206,7 +204,7 @@ class Mn04:
     def __call__(self, y: Tensor) -> Output:
         x = self._conv(self.log_mel(y), "features.0", functional.hardswish, 2)
         for number, block in enumerate(BLOCKS, 1):
-            x = self._block(x, number, *block)
+            x = self._block(x, number, *block[1:])
         x = self._conv(x, "features.16", functional.hardswish)
         embedding = x.mean((2, 3))
         state = self.state
@@ -214,7 +212,7 @@ class Mn04:
         logits = functional.linear(functional.hardswish(z), state["classifier.5.weight"], state["classifier.5.bias"])
         return Output(logits, embedding)
 
-    def _block(self, x: Tensor, number: int, size: int, squeeze: int, hard: int, stride: int) -> Tensor:
+    def _block(self, x: Tensor, number: int, squeeze: int, hard: int, stride: int) -> Tensor:
         act = functional.hardswish if hard else functional.relu
         name, before, part = f"features.{number}.block", x, 0
         if number > 1:  # the first one does not expand
@@ -279,7 +277,7 @@ class Teachers:
     def __call__(self, low: Array, high: Array) -> dict[str, Output]:
         """`low` (n,) at 16 kHz and `high` (2 n,) at 32 kHz, up to 30 s, to the outputs of each teacher's pieces.
 
-        The four that read 29 s give one piece, what is shorter is repeated; the musicnns one each 3 s, mn04 one each 10 s.
+        The four that read 29 s give one piece, what is shorter is repeated; the musicnns one each 3 s, mn04 each 10 s.
         """
         long = torch.from_numpy(pieces(low, int(LONG_SECONDS * RATE))[:1])
         short = torch.from_numpy(pieces(low, int(SHORT_SECONDS * RATE)))
