@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,13 +74,14 @@ def test_styles_and_others_can_be_asked_for(library: Library, query: str, found:
 def test_styles_come_back_in_every_form(library: Library, tmp_path: Path) -> None:
     (song,) = library.songs("style=punk")
     assert song.styles == PUNK
-    assert song.to_dict()["styles"] == [["punk", 0.8], ["garage rock", 0.31]]
+    named = [{"name": "punk", "probability": 0.8}, {"name": "garage rock", "probability": 0.31}]
+    assert song.to_dict()["styles"] == named
     export(library.songs(), tmp_path / "x.parquet", "parquet")
     assert next(read_songs(tmp_path / "x.parquet")).styles == PUNK
     export(library.songs(), tmp_path / "x.csv", "csv")
     with (tmp_path / "x.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert rows[0]["styles"] == '[["punk", 0.8], ["garage rock", 0.31]]'
+    assert json.loads(rows[0]["styles"]) == named
     assert (rows[0]["genre"], rows[0]["albumartist"], rows[0]["warnings"]) == ("rock", "Ø", "cut off")
 
 
