@@ -133,11 +133,11 @@ def test_card_and_dict_are_the_same(card: Card) -> None:
         Card.from_dict({**card.to_dict(), "embedding_size": "large"})
 
 
-@pytest.mark.parametrize("name", ["gtzan", "paper"])
-def test_the_models_in_the_box(name: str) -> None:
+@pytest.mark.parametrize(("name", "genres"), [("default", 11), ("gtzan", 10), ("paper", 10)])
+def test_the_models_in_the_box(name: str, genres: int) -> None:
     assert name in builtin_models()
     bundle = load_bundle(name)
-    assert len(bundle.card.labels) == 10
+    assert len(bundle.card.labels) == genres
     assert bundle.path.stat().st_size < 20e6
     assert bundle.card.scores
     assert bundle.card.training

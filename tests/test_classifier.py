@@ -141,13 +141,13 @@ def test_a_short_clip_is_answered(classifier: Classifier, seconds: float) -> Non
 def test_a_silent_part_is_not_asked(classifier: Classifier) -> None:
     card = classifier.card
     silent_segment = np.zeros(card.windows.segment_frames * card.features.hop_length, np.float32)
-    y = music(12, rate=22050, channels=1)[:, 0]
-    fmt = dataclasses.replace(FORMATS["wav-f32"], rate=22050)
+    y = music(12, rate=card.features.sample_rate, channels=1)[:, 0]
+    fmt = dataclasses.replace(FORMATS["wav-f32"], rate=card.features.sample_rate)
     whole = classifier.predict(encode(np.concatenate([silent_segment, y])[:, None], fmt))
     alone = classifier.predict(encode(y[:, None], fmt))
     silence, first = whole.timeline[:2]
     assert (silence.start, silence.genre, silence.probabilities, silence.reason) == (0, None, {}, "silence")
-    assert silence.end == first.start == pytest.approx(len(silent_segment) / 22050)
+    assert silence.end == first.start == pytest.approx(len(silent_segment) / card.features.sample_rate)
     assert first.genre is not None
     assert whole.probabilities == pytest.approx(alone.probabilities, abs=1e-6)
 
