@@ -154,10 +154,9 @@ def test_evaluate_a_manifest_and_the_store_made_of_it(manifest: Path) -> None:
     said = zhanr("lab", "extract", manifest, "-o", store).stderr
     assert "absent.wav" in said
     picture = manifest.with_name("confusion.png")
-    (of_store,) = lines(
-        zhanr("lab", "evaluate", store, "--model", "gtzan", "--labels", labels, "--json", "--confusion", picture)
-    )
-    (of_files,) = lines(zhanr("lab", "evaluate", manifest, "--model", "gtzan", "--labels", labels, "--json"))
+    how = ("--model", "gtzan", "--labels", labels)
+    (of_store,) = lines(zhanr("lab", "evaluate", store, *how, "--json", "--confusion", picture))
+    (of_files,) = lines(zhanr("lab", "evaluate", manifest, *how, "--json"))
     keys = {"n", "accuracy", "ci95", "macro_f1", "ece", "per_genre", "confusion", "selective"}
     assert keys <= set(of_store)
     assert of_store["n"] == of_files["n"] == 10

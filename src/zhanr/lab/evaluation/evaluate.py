@@ -262,7 +262,11 @@ def _check_features(store: FeatureStore, wanted: FeatureConfig) -> None:
         for f in dataclasses.fields(FeatureConfig)
         if f.compare and getattr(store.features, f.name) != getattr(wanted, f.name)
     ]
-    hint = f"; `--model {STORE_MODEL}` reads it" if dataclasses.replace(store.features, scale="minmax") == FeatureConfig() else ""
+    hint = (
+        f"; `--model {STORE_MODEL}` reads it"
+        if dataclasses.replace(store.features, scale="minmax") == FeatureConfig()
+        else ""
+    )
     raise DatasetError(_name(store), f"it was made with other settings than the model's: {', '.join(different)}{hint}")
 
 
