@@ -12,8 +12,8 @@ from zhanr.scan import analyse
 if __name__ == "__main__":
     good = analyse.analyser
 
-    def analyser(model: Any = None) -> tuple[partial[Any], str]:
-        start, sha256 = good(model)
+    def analyser(model: Any = None, *, precision: float | None = None) -> tuple[partial[Any], str]:
+        start, sha256 = good(model, precision=precision)
         return partial(BadDecoder, *start.args), sha256
 
     analyse.analyser = analyser
