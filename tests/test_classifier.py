@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,53 @@ def test_path_bytes_and_file_object_give_the_same(classifier: Classifier, rock: 
     data = ROCK.read_bytes()
     for source in (str(ROCK), data, io.BytesIO(data)):
         assert classifier.predict(source).probabilities == rock.probabilities
+
+
+def test_samples_are_as_good_as_a_file_of_them(classifier: Classifier) -> None:
+    stereo = music(12, rate=44100, channels=2)  # (n, channels), as `encode` takes it
+    file = classifier.predict(encode(stereo, FORMATS["wav-f32"]))
+    for y in (stereo.T, stereo.T.astype(np.float64), stereo.mean(axis=1)):
+        answer = classifier.predict_samples(y, 44100)
+        assert answer.probabilities == pytest.approx(file.probabilities, abs=1e-4)
+        assert answer.duration == file.duration
+        assert answer.path == "<samples>"
+    whole = classifier.predict_samples(np.round(stereo.T * 32767).astype(np.int16), 44100)
+    assert whole.probabilities == pytest.approx(file.probabilities, abs=0.01)
+    unsigned = classifier.predict_samples(np.round(stereo.T * 127 + 128).astype(np.uint8), 44100)
+    assert unsigned.best == file.best
+
+
+@pytest.mark.parametrize(
+    ("y", "rate", "complaint"),
+    [
+        (np.zeros((44100, 2)), 44100, r"then give y\.T"),
+        (np.zeros((2, 2, 44100)), 44100, "not float64 of shape"),
+        (np.zeros(44100, complex), 44100, "not complex128"),
+        (np.zeros(44100), 44100, "nothing but silence"),
+        (np.ones(100), 44100, "seconds of sound"),
+        (np.full(44100, np.nan), 44100, "no sound"),
+        (np.ones(0), 44100, "no sound"),
+        (np.ones(44100), 0, "whole number"),
+        (np.ones(44100), 12, "sample rate of 12 Hz"),
+    ],
+)
+def test_samples_that_are_no_music(classifier: Classifier, y: Any, rate: int, complaint: str) -> None:
+    with pytest.raises(AudioError, match=complaint) as raised:
+        classifier.predict_samples(y, rate)
+    assert raised.value.path == "<samples>"
+
+
+def test_a_prediction_is_shown_in_one_short_line(rock: Prediction) -> None:
+    assert "\n" not in repr(rock)
+    assert len(repr(rock)) < 200 + len(rock.path)
+    assert rock.best in repr(rock)
+
+
+def test_the_package_names_what_is_imported_late() -> None:
+    import zhanr
+
+    assert set(zhanr.__all__) <= set(dir(zhanr))
+    assert all(getattr(zhanr, name) is not None for name in zhanr.__all__)
 
 
 @pytest.mark.parametrize("song", ["classical.flac", "метал.mp3"])

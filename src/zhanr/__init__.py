@@ -41,3 +41,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(classifier, name)
     raise AttributeError(f"module 'zhanr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what is imported late too, so that editors and IPython complete it."""
+    return sorted({*globals(), *__all__})

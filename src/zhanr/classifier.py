@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zhanr import features, windows
 from zhanr.aggregate import aggregate, novelty, sigmoid, softmax
 from zhanr.audio import AudioReader, Source
+from zhanr.audio.samples import LABEL, as_wav
 from zhanr.bundle import Bundle, Outputs, load_bundle
 from zhanr.card import Card
 from zhanr.errors import AudioError, ModelFileError
@@ -101,6 +102,16 @@ class Classifier:
     def predict(self, source: Source) -> Prediction:
         """Tell the genre of one song: a path, bytes or a binary file object. Raises `AudioError`."""
         with AudioReader(source, sample_rate=self.card.features.sample_rate) as reader:
+            return self.predict_reader(reader)
+
+    def predict_samples(self, y: NDArray[Any], sample_rate: int) -> Prediction:
+        """Tell the genre of samples in memory, as librosa, soundfile and torchaudio give them. Raises `AudioError`.
+
+        `y` is (n,) or (channels, n), floats of full scale -1..1 or whole numbers, at any sample rate (hertz).
+        The result is that of a file of these samples: the same down-mix and resampling.
+        """
+        with AudioReader(as_wav(y, sample_rate), sample_rate=self.card.features.sample_rate) as reader:
+            reader.label = LABEL
             return self.predict_reader(reader)
 
     def predict_reader(self, reader: AudioReader, watch: Callable[[Segment], None] | None = None) -> Prediction:

@@ -44,7 +44,7 @@ class Style(NamedTuple):
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What zhanr says of one song.
 
@@ -64,6 +64,12 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     reason: str | None = None
     styles: tuple[Style, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line; the windows and the embedding are many numbers, and there to be asked for."""
+        likeliest = ", ".join(f"{genre} {p:.0%}" for genre, p in list(self.probabilities.items())[:3])
+        genre = "not sure" if self.genre is None else self.genre
+        return f"<Prediction {self.path!r}: {genre} ({likeliest}), {self.duration:.1f} s>"
 
     @property
     def best(self) -> str:

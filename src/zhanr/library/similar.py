@@ -6,7 +6,7 @@ beside the alternatives), so there is none that must be built, stored or kept up
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -142,19 +142,17 @@ Pair = tuple[int, int, float]
 """Ids of two songs, and the cosine distance of their embeddings."""
 
 
-def close_pairs(
-    library: Library, *, distance: float, seconds: float, model_sha256: str | None = None
-) -> Iterator[Pair]:
+def close_pairs(library: Library, *, distance: float, seconds: float, without: Collection[int] = ()) -> Iterator[Pair]:
     """Pairs of songs that may be one recording: embeddings within a cosine distance, durations within `seconds`.
 
     Songs are sorted by duration and each is compared with those that are up to `seconds` longer only, so that the
     work grows with how many songs are as long as each other, and not with the square of the library. Pairs of equal
-    content hash are left out (`same_sound` has them).
+    content hash are left out (`same_sound` has them), and so are the songs `without`, by their ids.
     """
-    ids, matrix = library.embeddings(model_sha256)
+    ids, matrix = library.embeddings()
     rows = library.db.execute("SELECT id, duration, content_hash FROM song WHERE duration IS NOT NULL")
     about = {number: (duration, content) for number, duration, content in rows}
-    known = [i for i, number in enumerate(ids.tolist()) if number in about]
+    known = [i for i, number in enumerate(ids.tolist()) if number in about and number not in without]
     order = np.array(sorted(known, key=lambda i: about[int(ids[i])][0]), dtype=np.intp)
     if not len(order):
         return
@@ -171,15 +169,13 @@ def close_pairs(
                 yield a, b, max(float(apart[i, j]), 0.0)
 
 
-def same_sound(library: Library) -> Iterator[list[Song]]:
-    """Groups of songs whose audio is the same, packet for packet; only their tags or containers may differ."""
-    statement = (
-        "SELECT content_hash FROM song WHERE content_hash IS NOT NULL AND missing_since IS NULL AND error IS NULL "
-        "GROUP BY content_hash HAVING count(*) > 1 ORDER BY min(path)"
+def same_sound(library: Library) -> Iterator[list[int]]:
+    """The ids of songs whose audio is the same, packet for packet, in order of paths; two or more a group."""
+    rows = library.db.execute(
+        "SELECT content_hash, id FROM song WHERE content_hash IS NOT NULL AND missing_since IS NULL AND error IS NULL "
+        "ORDER BY path"
     )
-    for (content,) in library.db.execute(statement).fetchall():
-        found = library.db.execute(
-            "SELECT id FROM song WHERE content_hash = ? AND missing_since IS NULL AND error IS NULL ORDER BY path",
-            (content,),
-        ).fetchall()
-        yield [song for (number,) in found if (song := library.song_by_id(number)) is not None]
+    groups: dict[str, list[int]] = {}
+    for content, number in rows:
+        groups.setdefault(content, []).append(number)
+    yield from (group for group in groups.values() if len(group) > 1)

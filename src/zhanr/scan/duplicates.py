@@ -52,10 +52,9 @@ def find_duplicates(
     progress: Progress | None = None,
 ) -> list[Duplicates]:
     """All groups of two or more files of one recording, in order of paths. Files that can't be read are left out."""
-    links: list[tuple[int, int]] = []
-    for group in same_sound(library):
-        links += [(group[0].id or 0, song.id or 0) for song in group[1:]]
-    pairs = [(a, b) for a, b, _ in close_pairs(library, distance=distance, seconds=seconds)]
+    links = [(group[0], other) for group in same_sound(library) for other in group[1:]]
+    copies = {other for _, other in links}  # their sound is that of the first of their group, which stands for them
+    pairs = [(a, b) for a, b, _ in close_pairs(library, distance=distance, seconds=seconds, without=copies)]
     links += _verified(library, pairs, jobs, limits, progress or (lambda *_: None))
     groups = []
     for numbers in _connected(links):
