@@ -215,7 +215,7 @@ def test_the_command_lists_songs_and_writes_a_playlist(scanned: dict[str, Path],
     assert Path(found[0]["path"]).name == "recoded.mp2"
     entries = [line for line in playlist.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     assert entries == [str(scanned["first"]), *(row["path"] for row in found)]
-    text = zhanr("similar", scanned["first"], *options, "--metric", "euclidean").stdout.splitlines()
+    text = zhanr("similar", scanned["first"], *options, "--force", "--metric", "euclidean").stdout.splitlines()
     assert len(text) == 2
     assert "recoded.mp2" in text[0]
 
