@@ -103,7 +103,7 @@ def test_its_use_as_a_python_library_leaves_nothing(person: dict[str, str], tmp_
 
 
 def test_the_application_leaves_nothing(person: dict[str, str], tmp_path: Path) -> None:
-    assert run(person, "-c", APPLICATION, DEMO / "jazz.wav", "0") == "jazz\n"
+    assert run(person, "-c", APPLICATION, DEMO / "classical.flac", "0") == "classical\n"
     left = set(appeared(tmp_path / "person"))
     assert left <= {f"tmp/zhanr-{os.getuid()}"}, "more than the empty folder in which the next run's uploads will lie"
 

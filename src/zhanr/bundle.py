@@ -68,8 +68,6 @@ class Bundle:
     @property
     def reference(self) -> str:
         """What `--model` calls it: the name of a built-in model, or the whole path of the file."""
-        if self.path == builtin_path(DEFAULT_MODEL):
-            return DEFAULT_MODEL
         return self.path.stem if self.path.parent == _MODELS else str(self.path.absolute())
 
     def with_card(self, card: Card) -> Bundle:
@@ -141,14 +139,12 @@ def _read_card(path: Path, metadata: Mapping[str, str]) -> Card:
 
 def builtin_models() -> tuple[str, ...]:
     """The names of the models that come with zhanr, the default first."""
-    names = {p.stem for p in _MODELS.glob("*.onnx")} | {DEFAULT_MODEL}
-    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
+    return tuple(sorted((p.stem for p in _MODELS.glob("*.onnx")), key=lambda name: (name != DEFAULT_MODEL, name)))
 
 
 def builtin_path(name: str) -> Path:
     """The file of a built-in model."""
-    path = _MODELS / f"{name}.onnx"
-    return path if name != DEFAULT_MODEL or path.exists() else _MODELS / f"{STORE_MODEL}.onnx"
+    return _MODELS / f"{name}.onnx"
 
 
 def load_bundle(model: str | os.PathLike[str] | None = None, *, threads: int = 1) -> Bundle:

@@ -69,8 +69,7 @@ def model_for_files(wanted: str | None = None) -> str | None:
 def advice(library: Library) -> str | None:
     """What to tell of a library that has the first default model's genres, now that there is a better one."""
     main = library.main_model()
-    first, newest = (hashlib.sha256(builtin_path(n).read_bytes()).hexdigest() for n in (STORE_MODEL, DEFAULT_MODEL))
-    if main != first or first == newest:
+    if main != hashlib.sha256(builtin_path(STORE_MODEL).read_bytes()).hexdigest():
         return None
     return (
         f"it was classified with the model {STORE_MODEL}, the default of earlier versions; "
