@@ -66,6 +66,9 @@ const nothing = (seconds, peaks) =>
 const worker = new Worker("worker.js", { type: "module" });
 const waiting = new Map();
 
+/** Resolves when the model is there, or can't be had. */
+export const loaded = new Promise((resolve) => waiting.set(0, { resolve, reject: resolve }));
+
 worker.onmessage = ({ data: { id, error, ...found } }) => {
   const { resolve, reject } = waiting.get(id);
   waiting.delete(id);

@@ -31,7 +31,8 @@ async function open() {
 }
 
 const opened = open();
-opened.catch(() => {}); // told to whoever asks
+const told = () => self.postMessage({ id: 0 });
+opened.then(told, told); // what went wrong is told to whoever asks
 
 let last = Promise.resolve();
 

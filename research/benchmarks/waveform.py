@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,8 @@ def main() -> None:
     print("| | picture model | waveform model |\n|---|---|---|")
     print(f"| file | {sizes[0]:.2f} MB | {sizes[1]:.2f} MB |")
     for name, samples in (("30 s", song), ("3 min", np.tile(song, 6))):
-        pictures = milliseconds(lambda samples=samples: through_pictures(classifier, samples))
-        waveform = milliseconds(lambda samples=samples: session.run(["probabilities"], {"samples": samples}))
+        pictures = milliseconds(partial(through_pictures, classifier, samples))
+        waveform = milliseconds(partial(session.run, ["probabilities"], {"samples": samples}))
         print(f"| {name} of music | {pictures:.0f} ms | {waveform:.0f} ms |")
 
 
