@@ -82,11 +82,13 @@ def make_plan(
         raise PlanError(target, "there is a plan already, which may have been edited; --force replaces it")
     wanted = output.precision(precision)
     rules = _policy(policy, threshold, names, whitelist, case, also, no_genre, styles, chosen=wanted is not None)
-    if library is not None or where is not None or not paths:
+    from_known = library is not None or where is not None or not paths
+    _expect(library if from_known else None, model, wanted, from_known=from_known)
+    if from_known:
         songs = from_library(library, rules, where=where, paths=paths or [], precision=wanted)
     else:
         songs = from_files(
-            list(find_audio(paths)),
+            list(find_audio(paths or [])),
             rules,
             model=model_for_files(model),
             precision=wanted,
@@ -98,6 +100,22 @@ def make_plan(
     _summary(target, sum(row.write for row in rows), left, failed, as_json=as_json)
     if failed:
         raise typer.Exit(1)
+
+
+def _expect(library: Path | None, model: str | None, precision: float | None, *, from_known: bool) -> None:
+    """Say what a precision brings, by the card of the library's model or of that for files in none."""
+    if precision is None:
+        return
+    from zhanr.bundle import load_bundle
+    from zhanr.library import Library
+    from zhanr.vocabulary import model_for, model_for_files
+
+    if from_known:
+        with Library.open(library, create=False, readonly=True) as opened:
+            bundle = model_for(opened)
+    else:
+        bundle = load_bundle(model_for_files(model))
+    output.expect(bundle.card, precision)
 
 
 def _gather(

@@ -136,9 +136,9 @@ class Scan:
         if (known.size, known.mtime_ns) != (size, mtime_ns):
             return "changed"
         other = not known.failed and known.model_sha256 != self._model
-        self.summary.other_model += other
         if self._again and (other or known.failed):
             return "again"
+        self.summary.other_model += other
         self.summary.unchanged += 1
         return None
 
