@@ -269,3 +269,9 @@ def test_unsure_says_so_and_why(classifier: Classifier) -> None:
     assert "not sure" in str(answer.reason)
     assert (answer := bold.predict(ROCK)).genre == answer.best
     assert answer.reason is None
+
+
+def test_opposite_channels_are_no_silence(classifier: Classifier) -> None:
+    mono = music(12, rate=44100, channels=1)[:, 0]
+    opposite = encode(np.stack([mono, -mono], axis=1), FORMATS["wav-f32"])
+    assert classifier.predict(opposite).best == classifier.predict(encode(mono[:, None], FORMATS["wav-f32"])).best

@@ -13,8 +13,14 @@ Mono = NDArray[np.float32]
 _FULL_SCALE = {"u1": 2.0**7, "i2": 2.0**15, "i4": 2.0**31, "f4": 1.0, "f8": 1.0}
 
 
+CANCELLED = 1e-4  # -80 dB: what two opposite channels leave of each other, at most
+
+
 def mix_down(frame: av.AudioFrame) -> Mono:
-    """The mean of all channels of a frame, (n,) float32; full scale is -1..1."""
+    """The mean of all channels of a frame, (n,) float32; full scale is -1..1.
+
+    Of two channels that are each other's opposite it is the first, for their mean would be silence.
+    """
     if frame.format.name.startswith("s64"):  # the one sample format that PyAV can't show as an array
         frame = av.AudioResampler(format="dbl").resample(frame)[0]
     elif frame.format.is_planar and frame.layout.nb_channels > 7:  # PyAV looks for a plane more than there are
@@ -26,6 +32,10 @@ def mix_down(frame: av.AudioFrame) -> Mono:
     with np.errstate(over="ignore", invalid="ignore"):  # values beyond float32 become infinite; the reader refuses them
         mono: Mono = np.add.reduce(x, axis=0, dtype=np.float32)
     mono *= np.float32(1 / (len(x) * _FULL_SCALE[kind]))
+    if len(x) == 2 and kind != "u1" and np.abs(mono).max(initial=0) < CANCELLED:
+        first: Mono = x[0].astype(np.float32) * np.float32(1 / _FULL_SCALE[kind])
+        if np.abs(first).max(initial=0) > 100 * CANCELLED:
+            return first
     return mono - np.float32(1) if kind == "u1" else mono
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from zhanr import __version__
 from zhanr.cli import classify, learn, library, model, scan, serve, settings, similar, tag
 from zhanr.errors import ZhanrError
+from zhanr.files import write_failure
 from zhanr.lab.cli import app as lab
 
 MOVED = ("data", "extract", "train", "evaluate", "study", "plot", "handmade")
@@ -78,4 +80,10 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output, `head` for one, has left
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        typer.echo(f"zhanr: what it says can't be written: {write_failure(error)}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again
         sys.exit(1)

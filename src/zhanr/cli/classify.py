@@ -26,7 +26,10 @@ COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "b
 
 
 def classify(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders; folders with all that is in them.")],
+    paths: Annotated[
+        list[Path],  # that one can't be read is said in its own line, and stops no other
+        typer.Argument(help="Files and folders; folders with all that is in them.", readable=False),
+    ],
     top: Annotated[int | None, typer.Option(min=1, help="How many genres to show for each song.")] = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Also show the genre over the time of each song.")
@@ -58,7 +61,8 @@ def classify(
     show = _printer(classifier, top, column, timeline=timeline, as_json=as_json, as_csv=as_csv)
     results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
     failed = unknown = 0
-    with output.progress("classifying") as tell:
+    tables = (as_json or as_csv) and sys.stdout.isatty()  # which no bar can make way for
+    with output.progress("classifying", hidden=tables) as tell:
         for done, result in enumerate(results, start=1):
             failed += show(result)
             unknown += not isinstance(result, AudioError) and result.reason == NOVEL
@@ -78,7 +82,7 @@ def _printer(
     if as_csv:
         _print_csv_row(_csv_columns(classifier.labels))
         return lambda result: _print_csv(result, classifier.labels)
-    console = Console(highlight=False)
+    console = output.results()
     return lambda result: _print_text(console, result, top or 3, column, classifier.labels, timeline=timeline)
 
 

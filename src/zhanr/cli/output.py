@@ -77,7 +77,7 @@ def json_line(value: Mapping[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False), flush=True)
 
 
-def bar() -> Progress:
+def bar(*, hidden: bool = False) -> Progress:
     """A progress display on standard error; it draws nothing where that is not a terminal."""
     return Progress(
         SpinnerColumn(),
@@ -87,14 +87,23 @@ def bar() -> Progress:
         TimeRemainingColumn(),
         console=errors,
         transient=True,
-        disable=not errors.is_terminal,
+        disable=hidden or not errors.is_terminal,
     )
 
 
+def results() -> Console:
+    """Where results in words go: standard output, but where both are terminals the console that a bar is drawn on.
+
+    Only the console that draws a bar can take it away before a line is printed.
+    """
+    out = Console(highlight=False)
+    return errors if out.is_terminal and errors.is_terminal else out
+
+
 @contextmanager
-def progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar as a function that is told (done, total)."""
-    with bar() as display:
+def progress(description: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """A bar as a function that is told (done, total); a `hidden` one draws nothing."""
+    with bar(hidden=hidden) as display:
         task = display.add_task(description, total=None)
         yield lambda done, total: display.update(task, completed=done, total=total)
 

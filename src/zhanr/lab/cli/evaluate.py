@@ -66,7 +66,8 @@ def _print(report: Report) -> None:
         output.warn(f"left out: {failure}")
     console = Console(highlight=False)
     low, high = scores["ci95"]
-    console.print(f"{report.target} with the model {report.model}, {report.n} songs", markup=False)
+    seen = f", {report.trained_on} of which it was trained on: no measure of new music" if report.trained_on else ""
+    console.print(f"{report.target} with the model {report.model}, {report.n} songs{seen}", markup=False)
     console.print(f"accuracy     {report.accuracy:6.1%}   (95 % interval {low:.1%} to {high:.1%})")
     console.print(f"macro F1     {scores['macro_f1']:6.3f}")
     console.print(f"calibration  {scores['ece']:6.1%}   expected calibration error")

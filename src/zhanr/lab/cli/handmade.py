@@ -78,7 +78,9 @@ def evaluate(
                 f"(95 % interval {low:.1%} to {high:.1%})"
             )
     if not as_json:
-        typer.echo(f"{len(features.columns)} features; {PROTOCOLS[split]}")
+        known = sum(map(bool, features.artists))
+        whose = f" ({known} of {len(features.names)} tracks have a known artist)" if split == "artists" else ""
+        typer.echo(f"{len(features.columns)} features; {PROTOCOLS[split]}{whose}")
 
 
 def _select(table: Any, groups: list[str] | None) -> Any:

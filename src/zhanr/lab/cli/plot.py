@@ -26,6 +26,8 @@ Duration = Annotated[float, typer.Option(min=0.2, max=600.0, help="How much to s
 MelScale = Annotated[Literal["slaney", "htk"], typer.Option(help="Whose mel scale.")]
 
 MOST_FRAMES = 2400
+SEARCHED = 60.0  # seconds in which the first sound is looked for
+SEEN = 1e-3  # of full scale: what is less is a flat line in the figure
 """More columns than this no figure can show: the hop grows for a longer piece."""
 
 
@@ -43,9 +45,25 @@ def waveform(
 
     target = _target(to, "waveform")
     rate = audio.probe(song).sample_rate
+    start = _first_sound(song, rate, start)
     piece = audio.load(song, sample_rate=rate, start=start, duration=duration)
     plots.waveform(piece.samples, rate, target, start=start, title=song.name, style=_style(dark))
     typer.echo(target)
+
+
+def _first_sound(song: Path, rate: int, start: float) -> float:
+    """Where something can be seen, in seconds: `start`, or the first sound of the minute after it."""
+    import numpy as np
+
+    from zhanr import audio
+
+    samples = np.abs(audio.load(song, sample_rate=rate, start=start, duration=SEARCHED).samples)
+    first = int(np.argmax(samples >= max(0.01 * samples.max(), SEEN)))
+    if first < 0.05 * rate:
+        return start
+    found = start + first / rate
+    output.warn(f"{song}: silent from {start:g} to {found:.2f} s; drawn from there")
+    return found
 
 
 @app.command("stft")

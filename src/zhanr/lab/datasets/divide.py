@@ -40,10 +40,16 @@ def divide(target: FeatureStore | Dataset, way: Way, shares: Mapping[str, float]
     if way == "fault-filtered":
         return splits.fault_filtered(names)
     contents = target.contents() if isinstance(target, FeatureStore) else file_hashes(target)
+    if way == "artist":
+        splits.check_artists_known(_name(target), names, artists)
     known = artists if way == "artist" else None
     split = splits.hold_out(names, labels, seed, fractions=shares, artists=known, contents=contents)
     splits.check(split, artists=known, contents=contents)
     return split
+
+
+def _name(target: FeatureStore | Dataset) -> str:
+    return str(target.path or "the store") if isinstance(target, FeatureStore) else target.name
 
 
 def file_hashes(dataset: Dataset) -> dict[str, str]:

@@ -82,6 +82,16 @@ def stratified(
     return _deal(names, labels, fractions, seed, [contents])
 
 
+def check_artists_known(where: str, names: Sequence[str], artists: Mapping[str, str]) -> int:
+    """How many tracks have a known artist. Raises `DatasetError` for none: no artist can be kept together then."""
+    known = sum(bool(artists.get(name)) for name in names)
+    if not known:
+        raise DatasetError(
+            where, "no artist is known, so a split by artists would be a random one: choose stratified, or name artists"
+        )
+    return known
+
+
 def artist_disjoint(
     names: Sequence[str],
     labels: Sequence[str],

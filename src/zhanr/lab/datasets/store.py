@@ -22,6 +22,9 @@ from zhanr.files import read_failure, replacing
 from zhanr.lab.datasets import gtzan
 
 REQUIRED = ("x", "names", "labels", "features")
+TRACKS = "tracks"
+"""The key under which a card holds the beginnings of hashes of what a model was trained on."""
+HASH_DIGITS = 12  # of a sha256: two of a million pictures are alike by chance once in 500 collections
 OPTIONAL = ("n_frames", "frame_index", "artists")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -106,6 +109,10 @@ class FeatureStore:
     def contents(self) -> dict[str, str]:
         """A hash of each picture by track name: equal hashes mean identical audio (see `splits.check`)."""
         return {n: hashlib.sha256(self.picture(i).tobytes()).hexdigest() for i, n in enumerate(self.names.tolist())}
+
+    def tracks(self) -> list[str]:
+        """The beginnings of these hashes, sorted: by them a model's card knows what it was trained on."""
+        return sorted(content[:HASH_DIGITS] for content in self.contents().values())
 
     def sha256(self) -> str:
         """A hash of the content (pictures, their lengths, names, labels, features), whatever the compression."""

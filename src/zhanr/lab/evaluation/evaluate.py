@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,7 +21,7 @@ from zhanr.bundle import STORE_MODEL
 from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError, DatasetError, FileError
 from zhanr.lab.datasets import Dataset
-from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.datasets.store import HASH_DIGITS, TRACKS, FeatureStore
 
 if TYPE_CHECKING:
     from zhanr.card import Card
@@ -72,6 +72,8 @@ class Report:
     truth: metrics.Ints = field(repr=False)
     probabilities: metrics.Floats = field(repr=False)
     sure: NDArray[np.bool_] = field(repr=False)
+    trained_on: int | None = None
+    """How many of the songs the model was trained on, where its card tells and the target is a store."""
 
     @property
     def n(self) -> int:
@@ -107,6 +109,7 @@ class Report:
             "model": self.model,
             "target": self.target,
             "n": self.n,
+            "trained_on": self.trained_on,
             "accuracy": self.accuracy,
             "ci95": list(metrics.wilson_interval(int(self.correct.sum()), self.n)),
             "macro_f1": metrics.macro_f1(self.confusion),
@@ -183,7 +186,24 @@ def evaluate(
         truth=np.array(songs.truth, dtype=np.int64),
         probabilities=np.array(songs.rows, dtype=np.float64),
         sure=np.array(songs.sure, dtype=np.bool_),
+        trained_on=trained_on(target, classifier.card, songs.names) if isinstance(target, FeatureStore) else None,
     )
+
+
+def trained_on(store: FeatureStore, card: Card, names: Sequence[str]) -> int:
+    """How many of these songs of a store the model of a card was trained on: by its tracks, or by its whole stores."""
+    if tracks := _values(card.training, TRACKS):
+        known = {hash_ for listed in tracks for hash_ in listed}
+        contents = store.contents()
+        return sum(contents[name][:HASH_DIGITS] in known for name in names)
+    return len(names) if store.sha256() in _values(card.training, "sha256") else 0
+
+
+def _values(tree: Any, key: str) -> list[Any]:
+    """All values of a key, however deep."""
+    if isinstance(tree, dict):
+        return [v for k, v in tree.items() if k == key] + [v for inner in tree.values() for v in _values(inner, key)]
+    return [v for inner in tree for v in _values(inner, key)] if isinstance(tree, list | tuple) else []
 
 
 @dataclass

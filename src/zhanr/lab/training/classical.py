@@ -156,6 +156,8 @@ def divide(table: Table, protocol: str, seed: int) -> list[tuple[Table, Table]]:
         if missing := {"train", "valid"} - set(parts):
             raise DatasetError(table.path or "table", f"it has no tracks of the part {', '.join(sorted(missing))}")
         return [(table.subset(parts["train"]), table.subset(parts["valid"]))]
+    if protocol == "artists":
+        splits.check_artists_known(str(table.path or "table"), table.names, table.artists)
     artists = table.artists if protocol == "artists" else None
     folds = splits.kfold(table.names, table.labels, FOLDS, seed, artists)
     return [(table.subset(fold["train"]), table.subset(fold["test"])) for fold in folds]

@@ -17,7 +17,7 @@ from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import DatasetError
 from zhanr.features import dequantise
 from zhanr.lab.datasets import splits
-from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.datasets.store import TRACKS, FeatureStore
 from zhanr.lab.training.config import DataConfig, DistillConfig
 from zhanr.lab.training.distill import load_targets
 from zhanr.windows import cut
@@ -82,6 +82,7 @@ def load_stores(config: DataConfig) -> tuple[FeatureStore, FeatureStore]:
     if config.split == "fault_filtered":
         split = splits.fault_filtered(names)
     elif config.split == "artist_disjoint":
+        splits.check_artists_known(config.store, names, store.artist_of)
         split = splits.artist_disjoint(
             names, labels, store.artist_of, shares, config.split_seed, contents=store.contents()
         )
@@ -118,10 +119,11 @@ def prepare(
         raise DatasetError(_name(train), f"a classifier needs two genres or more, and here is {', '.join(labels)}")
     parts = {"train": tuple(train.names.tolist()), "valid": tuple(valid.names.tolist())}
     splits.check(parts, contents=train.contents() | valid.contents())
-    about = {
+    about: dict[str, dict[str, Any]] = {
         part: {"store": store.path.name if store.path else "", "songs": len(store), "sha256": store.sha256()}
         for part, store in (("train", train), ("valid", valid))
     }
+    about["train"][TRACKS] = train.tracks()
     teacher = load_targets(distill, parts["train"]) if distill else None
     if distill and teacher is not None:
         digest = hashlib.sha256(teacher.tobytes()).hexdigest()
