@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,16 +12,30 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from zhanr.bundle import load_bundle
 from zhanr.card import Card
 from zhanr.classifier import Classifier, Prediction
 from zhanr.config import FeatureConfig, WindowConfig
 from zhanr.errors import AudioError, ConfigError, DatasetError
 from zhanr.lab.datasets import Dataset, FeatureStore, Track
-from zhanr.lab.evaluation.evaluate import Predictor, Report, evaluate, parse_labels
+from zhanr.lab.evaluation.evaluate import Predictor, Report, evaluate, parse_labels, trained_on
 
 GENRES = ("blues", "jazz", "rock")
 KEYS = {
-    *("model", "target", "n", "accuracy", "ci95", "macro_f1", "ece", "nll", "brier", "selective", "answered"),
+    *("model", "target", "n", "trained_on", "accuracy", "ci95", "macro_f1", "ece", "nll", "brier", "selective"),
+        "model",
+        "target",
+        "n",
+        "trained_on",
+        "accuracy",
+        "ci95",
+        "macro_f1",
+        "ece",
+        "nll",
+        "brier",
+        "selective",
+        "answered",
+    ),
     *("answered_accuracy", "per_genre", "confusion", "failed", "unknown_genres", "labels"),
 }
 
@@ -214,3 +229,13 @@ def test_parse_labels(text: str, expected: dict[str, str]) -> None:
 def test_parse_labels_refuses_what_is_not_pairs(text: str) -> None:
     with pytest.raises(ConfigError, match="labels: "):
         parse_labels(text)
+
+
+def test_songs_that_a_model_was_trained_on_are_counted() -> None:
+    known, new = store(FOUR[:2]), store(FOUR)
+    card = load_bundle().card
+    by_store = dataclasses.replace(card, training={"data": {"train": {"sha256": known.sha256()}}})
+    assert trained_on(known, by_store, known.names.tolist()) == 2
+    assert trained_on(new, by_store, new.names.tolist()) == 0
+    by_track = dataclasses.replace(card, training={"data": {"train": {"tracks": known.tracks()}}})
+    assert trained_on(new, by_track, new.names.tolist()) == 2

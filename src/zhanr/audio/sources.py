@@ -6,6 +6,7 @@ file, and it would let a wrong suffix decide what the file is.
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -110,7 +111,7 @@ def _open_path(path: str) -> BinaryIO:
     mode = os.stat(path).st_mode  # noqa: PTH116 - a Path would change the spelling of an odd name
     if stat.S_ISDIR(mode):
         os.scandir(path).close()  # a folder that may not be read says so
-        raise IsADirectoryError
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):  # opening a pipe would wait for ever, and a device has no end
         raise OSError("this is a device or a pipe, not a file")
     return open(path, "rb")  # noqa: PTH123 - as above; closed by SourceFile.close
