@@ -23,20 +23,7 @@ from zhanr.lab.evaluation.evaluate import Predictor, Report, evaluate, parse_lab
 GENRES = ("blues", "jazz", "rock")
 KEYS = {
     *("model", "target", "n", "trained_on", "accuracy", "ci95", "macro_f1", "ece", "nll", "brier", "selective"),
-        "model",
-        "target",
-        "n",
-        "trained_on",
-        "accuracy",
-        "ci95",
-        "macro_f1",
-        "ece",
-        "nll",
-        "brier",
-        "selective",
-        "answered",
-    ),
-    *("answered_accuracy", "per_genre", "confusion", "failed", "unknown_genres", "labels"),
+    *("answered", "answered_accuracy", "per_genre", "confusion", "failed", "unknown_genres", "labels"),
 }
 
 
