@@ -45,19 +45,20 @@ def round_trip(wave: Array, codec: Codec, bit_rate: int) -> Array:
     """Encode (samples,) at `codec.rate` and decode it again; the few milliseconds of the encoder's delay stay."""
     pcm = np.ascontiguousarray(wave / max(1.0, float(np.abs(wave).max())), np.float32)
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format=codec.container) as container:
-        stream = container.add_stream(codec.encoder, rate=codec.rate, layout="mono")
+    with av.open(buffer, "w", format=codec.container) as target:
+        stream = target.add_stream(codec.encoder, rate=codec.rate, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = bit_rate
         resampler = av.AudioResampler(stream.format, "mono", codec.rate, frame_size=stream.frame_size or 1024)
         frame = av.AudioFrame.from_ndarray(pcm[None], format="flt", layout="mono")
         frame.sample_rate = codec.rate
         for part in (*resampler.resample(frame), *resampler.resample(None)):
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
+            target.mux(stream.encode(part))
+        target.mux(stream.encode(None))
     buffer.seek(0)
-    with av.open(buffer) as container:
+    with av.open(buffer, "r") as source:
         resampler = av.AudioResampler("flt", "mono", codec.rate)
-        parts = [r.to_ndarray()[0] for f in container.decode(audio=0) for r in resampler.resample(f)]
+        parts = [r.to_ndarray()[0] for f in source.decode(audio=0) for r in resampler.resample(f)]
     return np.concatenate(parts)[: len(wave)]
 
 

@@ -81,6 +81,7 @@ class Encoder(nn.Module):
     def __init__(self, size: int = 640, widen: float = 2.0, last: int = 768) -> None:
         super().__init__()
         self.size = size
+        self.tilt: Tensor
         self.register_buffer("tilt", torch.tensor(preemphasis()))
         self.stem = Conv(1, STEM, 3, (2, 1), 1, "hard")
         blocks, n_in = [], STEM
@@ -154,14 +155,16 @@ def from_parent(encoder: Encoder, folder: Path) -> None:
                         state[f"{name}.{part}.conc_se_layers.0.{layer}.{key}"],
                     )
         with torch.no_grad():
-            block.project[0].weight.mul_(0.5)
+            getattr(block.project[0], "weight").mul_(0.5)  # noqa: B009 - a child's weight is a tensor or a module to mypy
         _copy(block.project, state, f"{name}.{part + 1}")
     _copy(encoder.last, state, "features.16")
 
 
 def _copy(conv: nn.Module, state: State, name: str) -> None:
     assert isinstance(conv, Conv)
-    _put(conv[0].weight, state[f"{name}.0.weight"])
+    convolution = conv[0]
+    assert isinstance(convolution, nn.Conv2d)
+    _put(convolution.weight, state[f"{name}.0.weight"])
     for key in ("weight", "bias", "running_mean", "running_var"):
         _put(getattr(conv[1], key), state[f"{name}.1.{key}"])
 

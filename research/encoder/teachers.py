@@ -124,17 +124,21 @@ class JamendoMusicnn:
         self.middle = [folded(state, f"layer{i}.conv", f"layer{i}.bn") for i in (1, 2, 3)]
         self.dense = folded(state, "dense1", "bn")
 
+    def _residual(self, front: Tensor) -> list[Tensor]:
+        """The three layers in the middle, each but the first added to the one before."""
+        layers: list[Tensor] = []
+        for kernel, bias in self.middle:
+            z = layers[-1] if layers else front
+            new = functional.conv1d(z, kernel, bias, padding=kernel.shape[2] // 2).relu_()
+            layers.append(new + z if layers else new)
+        return layers
+
     def __call__(self, x: Tensor) -> Output:
         parts = [functional.conv2d(x, k, b, padding=(0, 3)).amax(2).relu_() for k, b in self.flat]
         level = x.mean(2)
         parts += [functional.conv1d(level, k, b, padding=k.shape[2] // 2).relu_() for k, b in self.long]
         front = torch.cat(parts, 1)
-        first, second, third = (
-            lambda z, k=k, b=b: functional.conv1d(z, k, b, padding=k.shape[2] // 2).relu_() for k, b in self.middle
-        )
-        one = first(front)
-        two = second(one) + one
-        three = third(two) + two
+        one, two, three = self._residual(front)
         layers = torch.cat([front, one, two, three], 1)
         pooled = torch.cat([layers.amax(2), layers.mean(2)], 1)
         embedding = functional.linear(pooled, *self.dense).relu_()
