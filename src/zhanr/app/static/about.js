@@ -5,7 +5,7 @@ import { el, icon, PLAY } from "./dom.js";
 import { settings } from "./settings.js";
 
 /** Songs that come with zhanr (demo/README.md). */
-const DEMOS = { "Swing quartet": "jazz.opus", Disco: "disco.opus" };
+const DEMOS = { "String quartet": "classical.opus", Metal: "metal.opus" };
 
 /** `add(files)` gets a song that is tried, `failed(text)` why it can't be had. */
 export function about(add, failed) {
