@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 
 from zhanr.audio.container import _OPTIONS
+from zhanr.audio.sources import SourceFile
 from zhanr.errors import AudioError
 
 
@@ -34,13 +35,12 @@ def read_metadata(path: str | os.PathLike[str], *, suffix: str = "") -> Metadata
     """
     suffix = suffix or Path(path).suffix
     try:
-        with Path(path).open("rb") as file:
-            named = _Named(file, f"music{suffix}")
+        with closing(_Named(path, f"music{suffix}")) as named:
             options = dict(_OPTIONS)
             with av.open(named, "r", container_options=options, metadata_errors="replace") as container:
                 return _read(container)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise AudioError(path, f"FFmpeg can't read it ({error})") from error
+        raise AudioError(path, f"FFmpeg can't read it ({getattr(error, 'strerror', None) or error})") from error
 
 
 def _read(container: InputContainer) -> Metadata:
@@ -53,8 +53,14 @@ def _read(container: InputContainer) -> Metadata:
     return Metadata(genres[0] if genres else None, texts, chapters, streams)
 
 
-class _Named:
-    """An open file with a name that tells FFmpeg its suffix, which it needs for an mp3 with a large cover."""
+class _Named(SourceFile):
+    """A file with its tags, and a name that tells FFmpeg its suffix, which it needs for an mp3 with a large cover."""
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self.read, self.seek, self.tell, self.name = file.read, file.seek, file.tell, name
+    def __init__(self, path: str | os.PathLike[str], name: str) -> None:
+        super().__init__(path)
+        self.name = name
+
+    def _look(self) -> None:
+        super()._look()
+        self._start = 0
+        self.seek(0)

@@ -25,7 +25,7 @@ _HEAD_BYTES = 1 << 16  # looked at for what kind of file it is
 
 
 class SourceFile:
-    """An open source, seen from behind its ID3 tag; `close` it, or use it as a context manager.
+    """An open source, seen from behind its ID3 tag; `close` it after use.
 
     The tag is skipped because FFmpeg gives up on a file whose tag (a large cover, say) is longer than 1 MB.
     It has `read`, `seek` and `tell`, which is all that PyAV needs, and on purpose no `name`.
@@ -57,8 +57,15 @@ class SourceFile:
         return self._file.read(n)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move, counting from the end of the tag."""
-        return self._file.seek(offset + (self._start if whence == os.SEEK_SET else 0), whence) - self._start
+        """Move, counting from the end of the tag. -1, FFmpeg's word for "no", where there is no such place.
+
+        The numbers of a damaged file lead anywhere. What PyAV is told by an exception, it prints in the end.
+        """
+        base = {os.SEEK_SET: self._start, os.SEEK_END: self.size}.get(whence)
+        target = offset + (self._file.tell() if base is None else base)
+        if target < self._start:
+            return -1
+        return self._file.seek(min(target, self.size)) - self._start  # behind the end there is nothing, near or far
 
     def tell(self) -> int:
         """The position, counted from the end of the tag."""
