@@ -46,6 +46,7 @@ FORMATS = {  # FFmpeg's names of container and codec
     "wma": ("asf", "wmav2"),
     "ac3": ("ac3", "ac3"),
 }
+UNANSWERED = ("decoding it crashed", "decoding it took longer", "decoding it failed unexpectedly")
 SECONDS = 1.5  # of each song: little to decode, and more than the least that is accepted
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**63, 2**64 - 1)
 
@@ -164,7 +165,7 @@ def main() -> int:
             for task, outcome in pool.run(work, lambda *_: False):
                 reason = outcome.reason if isinstance(outcome, Lost) else outcome
                 outcomes[re.sub(r"\d+", "#", reason)] += 1
-                if reason.startswith("decoding it"):  # crashed, took too long or too much, or failed unexpectedly
+                if reason.startswith(UNANSWERED):
                     lost.append(f"{task.path.name}: {reason}")
                 else:
                     task.path.unlink()
