@@ -73,9 +73,6 @@ SETTINGS = (
         "whitelist", str, None, "Tags: the only genres to write, a file with one a line or a list with commas.",
         "all genres",
     ),
-    Setting(
-        "by", str, "track", "Tags: one genre for each track, album or artist.", choices=("track", "album", "artist")
-    ),
 )  # fmt: skip
 """All settings, in the order in which they are shown."""
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
