@@ -115,4 +115,4 @@ def test_the_review_leaves_out_what_has_a_word_or_no_answer(library: Library) ->
     assert len(queue(library).ids) == 4
     assert [s.path.stem for s in songs_of(library, queue(library, "genre=rock").ids) if s] == ["a", "d"]
     with pytest.raises(ConfigError):
-        queue(library, "nonsense")
+        queue(library, "nonsense=1")
