@@ -12,6 +12,7 @@ from zhanr.app.problems import Problem
 from zhanr.app.rows import Count, Recent, Start, Text, new_router, review_row
 from zhanr.app.state import State
 from zhanr.library import Library
+from zhanr.library.corrections import spelling
 from zhanr.library.review import Queue, queue
 from zhanr.library.views import songs_of
 
@@ -53,7 +54,7 @@ def router(state: State) -> APIRouter:
             song = library.song_by_id(word.id)
             if song is None:
                 raise Problem(404, "this song is not in the library any more")
-            after = library.correct(song.location, genre)
+            after = library.correct(song.location, genre and spelling(library, genre, [song]))
             return {"before": song.correction, "song": review_row(after)}
 
         return JSONResponse(await state.with_library(work))

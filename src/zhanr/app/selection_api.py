@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -14,6 +13,7 @@ from zhanr.app.problems import Problem
 from zhanr.app.rows import Text, condition, new_router, review_row
 from zhanr.app.state import State
 from zhanr.library import Library, Song
+from zhanr.library.corrections import accepted, carry_out, corrected
 from zhanr.library.export import export
 from zhanr.library.views import songs_of
 
@@ -68,9 +68,12 @@ def router(state: State) -> APIRouter:
         if wanted.genre is not None and genre is None:
             raise Problem(422, "a genre has a name")
 
-        def work(library: Library) -> list[tuple[int | None, str | None]]:
+        def work(library: Library) -> list[tuple[int, str | None]]:
             with library.transaction():
-                return list(_correct(library, wanted.songs(library), genre))
+                songs = wanted.songs(library)
+                changes = accepted(library, songs) if genre is None else corrected(library, songs, genre)
+                carry_out(library, changes)
+            return [(change.id, change.before) for change in changes]
 
         before = await state.with_library(work)
         return JSONResponse({"changed": len(before), "before": before})
@@ -110,15 +113,6 @@ def router(state: State) -> APIRouter:
         return Response(content, media_type="application/octet-stream", headers=headers)
 
     return routes
-
-
-def _correct(library: Library, songs: list[Song], genre: str | None) -> Iterator[tuple[int | None, str | None]]:
-    for song in songs:
-        word = genre or song.genre or song.best
-        if word is None or word == song.correction:
-            continue
-        library.correct(song.location, word)
-        yield song.id, song.correction
 
 
 def _numbers(text: str) -> list[int] | None:

@@ -231,25 +231,6 @@ def _show_disagreement(song: Song, *, as_json: bool) -> None:
         typer.echo(f"{song.location}: the tag says {song.tag_genre}, zhanr {song.genre} ({song.confidence or 0:.0%})")
 
 
-@app.command("correct")
-def correct(
-    context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="A song of the library.")],
-    genre: Annotated[str | None, typer.Argument(help="What it really is.")] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Take your word back.")] = False,
-    library: LibraryOption = None,
-    as_json: Json = False,
-) -> None:
-    """Tell the genre of a song yourself; it counts more than any model, and a model can learn from it."""
-    word = " ".join((genre or "").split())
-    if bool(word) == clear:
-        raise typer.BadParameter("write either a genre or --clear")
-    with open_library(context, library) as opened:
-        song = opened.correct(path, word or None)
-    text = f"{song.location}: {song.answer or 'not sure'}" + (" (your word)" if song.correction else "")
-    _done(as_json, text, path=song.location, genre=song.answer, correction=song.correction)
-
-
 @app.command("import")
 def import_parquet(
     context: typer.Context,

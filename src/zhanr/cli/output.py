@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -106,6 +107,11 @@ def progress(description: str, *, hidden: bool = False) -> Iterator[Callable[[in
     with bar(hidden=hidden) as display:
         task = display.add_task(description, total=None)
         yield lambda done, total: display.update(task, completed=done, total=total)
+
+
+def can_ask() -> bool:
+    """Whether a person sits at the terminal, who can read a question and answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def warn(message: str) -> None:
