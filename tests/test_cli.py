@@ -1,4 +1,4 @@
-"""The commands, run as a user runs them: in a process of their own."""
+"""The commands, as a user runs them."""
 
 from __future__ import annotations
 
@@ -7,30 +7,17 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from command import lines, zhanr
 from zhanr import __version__
 
 DEMO = Path(__file__).parents[1] / "demo"
 SONGS = sorted(p for p in DEMO.iterdir() if p.suffix not in (".mma", ".py", ".md", ".mid"))
 KEYS = {"path", "genre", "confidence", "probabilities", "duration", "warnings"}
-
-
-def zhanr(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "zhanr", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=cwd, check=False)
-    assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def test_the_demo_songs_are_ten_and_all_answered() -> None:

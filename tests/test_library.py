@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from command import lines, zhanr
 from zhanr.errors import ConfigError, FileError, LibraryError
 from zhanr.library import Library, Song, default_path, export, locations, parquet, playlists, query, schema
 from zhanr.library.agreement import Names, Verdict
@@ -24,18 +24,6 @@ from zhanr.prediction import Style
 from zhanr.tags.labels import read_labels
 
 DEMO = Path(__file__).parents[1] / "demo"
-
-
-def zhanr(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "zhanr", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False)
-    assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def song(path: str, genre: str | None = "jazz", confidence: float = 0.9, **more: Any) -> Song:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from command import lines, zhanr
 from tag_files import id3_tag, put, rewritten, state
 from tiny import LABELS, tiny_model
 from zhanr.audio.payload import payload_sha256
@@ -18,18 +17,6 @@ from zhanr.library import Library, Song
 from zhanr.tags.formats import read_genres
 from zhanr.tags.journal import Journal, new_path
 from zhanr.tags.plan import read_plan
-
-
-def zhanr(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "zhanr", "tag", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{done.stdout}\n{done.stderr}"
-    assert "Traceback" not in done.stderr
-    return done
-
-
-def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture
@@ -64,7 +51,7 @@ def test_from_the_library_to_the_files_and_back(library: Path, tmp_path: Path) -
     made, before = tmp_path / "plan.csv", state(library)
     (library / "m4a-bare.m4a").unlink()
     del before[str(library / "m4a-bare.m4a")]
-    rows = lines(zhanr("plan", "-o", made, "--threshold", "0.8", "--all", "--json", code=1))
+    rows = lines(zhanr("tag", "plan", "-o", made, "--threshold", "0.8", "--all", "--json", code=1))
     assert [(Path(r["path"]).stem, r["write"], r["genres"]) for r in rows if "write" in r and "path" in r] == [
         ("flac-bare", True, ["Jazz"]),
         ("mp3-bare", False, ["Rock"]),
@@ -72,18 +59,18 @@ def test_from_the_library_to_the_files_and_back(library: Path, tmp_path: Path) -
     ]
     assert [r["error"] for r in rows if "error" in r] != []
     assert rows[-1] == {"plan": str(made), "write": 1, "left": 2, "failed": 1}
-    trial = zhanr("apply", made)
+    trial = zhanr("tag", "apply", made)
     assert "NOTHING WAS WRITTEN" in trial.stderr
     assert "--write" in trial.stderr
     assert state(library) == before
-    *written, last = lines(zhanr("apply", made, "--write", "--json"))
+    *written, last = lines(zhanr("tag", "apply", made, "--write", "--json"))
     assert [(o["status"], o["genres"]) for o in written] == [("written", ["Jazz"])]
     assert last["written"] == 1
     assert Path(last["journal"]).is_file()
     assert state(library) != before
-    assert [o["status"] for o in lines(zhanr("undo", "--json"))] == ["restored"]
+    assert [o["status"] for o in lines(zhanr("tag", "undo", "--json"))] == ["restored"]
     assert state(library) == before
-    assert "nothing to undo" in zhanr("undo", "last", code=1).stderr
+    assert "nothing to undo" in zhanr("tag", "undo", "last", code=1).stderr
 
 
 def test_a_plan_is_not_overwritten_and_stale_songs_are_left_out(library: Path, tmp_path: Path) -> None:
@@ -91,11 +78,11 @@ def test_a_plan_is_not_overwritten_and_stale_songs_are_left_out(library: Path, t
     retagged, changed = library / "flac-bare.flac", library / "mp3-bare.mp3"
     retagged.write_bytes(rewritten(retagged.read_bytes(), ("Unknown",)))
     changed.write_bytes(id3_tag() + changed.read_bytes()[:-4000])
-    done = zhanr("plan", retagged, changed, "--library", os.environ["ZHANR_LIBRARY"], "-o", made, "--threshold", "0.5",
-                 "--no-genre", "unknown", "--policy", "empty", code=1)  # fmt: skip
+    rules = ("--threshold", "0.5", "--no-genre", "unknown", "--policy", "empty")
+    done = zhanr("tag", "plan", retagged, changed, "--library", os.environ["ZHANR_LIBRARY"], "-o", made, *rules, code=1)
     assert "changed since it was scanned" in done.stderr
     assert [r.path for r in read_plan(made)] == [retagged]
-    assert "--force" in zhanr("plan", "-o", made, code=1).stderr
+    assert "--force" in zhanr("tag", "plan", "-o", made, code=1).stderr
     assert len(read_plan(made)) == 1
 
 
@@ -111,7 +98,7 @@ def test_a_plan_is_not_overwritten_and_stale_songs_are_left_out(library: Path, t
 )
 def test_wrong_rules_are_told_before_anything_is_read(library: Path, tmp_path: Path, wrong: list[str]) -> None:
     assert library.is_dir()
-    assert zhanr("plan", "-o", tmp_path / "plan.csv", *wrong, code=1).stderr.startswith("zhanr: ")
+    assert zhanr("tag", "plan", "-o", tmp_path / "plan.csv", *wrong, code=1).stderr.startswith("zhanr: ")
     assert not (tmp_path / "plan.csv").exists()
 
 
@@ -123,41 +110,41 @@ def test_from_the_files_where_there_is_no_library(tmp_path: Path, monkeypatch: p
     (music / "empty.ogg").touch()
     made = tmp_path / "plan.csv"
     options = ("--model", model, "--policy", "add", "--threshold", "0", "--case", "upper")
-    assert "empty" in zhanr("plan", music, "-o", made, *options, code=1).stderr
+    assert "empty" in zhanr("tag", "plan", music, "-o", made, *options, code=1).stderr
     rows = {r.path: r for r in read_plan(made)}
     assert list(rows) == sorted(paths)
     assert rows[paths[0]].genres[0] == "Old Genre"
     assert {r.genres[-1] for r in rows.values()} <= {label.upper() for label in LABELS}
-    assert "NOTHING WAS WRITTEN" in zhanr("apply", made).stderr
-    assert "To take it back" in zhanr("apply", made, "--write").stdout
-    assert "2 done" in zhanr("apply", made, "--write").stdout
+    assert "NOTHING WAS WRITTEN" in zhanr("tag", "apply", made).stderr
+    assert "To take it back" in zhanr("tag", "apply", made, "--write").stdout
+    assert "2 done" in zhanr("tag", "apply", made, "--write").stdout
     assert [read_genres(p) for p in paths] == [rows[p].genres for p in paths]
-    assert "2 restored" in zhanr("undo", made).stdout
+    assert "2 restored" in zhanr("tag", "undo", made).stdout
     assert read_genres(paths[0]) == ("Old Genre",)
 
 
 def test_nothing_is_written_or_undone_while_another_run_writes(library: Path, tmp_path: Path) -> None:
     made = tmp_path / "plan.csv"
-    zhanr("plan", "--output", made)
+    zhanr("tag", "plan", "--output", made)
     before = state(library)
     with Journal.create(new_path(Path("app.csv")), None, ()):  # as the application does
-        refused = zhanr("apply", made, "--write", code=1)
+        refused = zhanr("tag", "apply", made, "--write", code=1)
         assert "another zhanr is writing files just now" in refused.stderr
-        zhanr("apply", made)  # a trial writes nothing, and may be made
+        zhanr("tag", "apply", made)  # a trial writes nothing, and may be made
     assert state(library) == before
-    zhanr("apply", made, "--write")
+    zhanr("tag", "apply", made, "--write")
     written = state(library)
     assert written != before
     with Journal.create(new_path(Path("app.csv")), None, ()):
-        assert "another zhanr is writing files just now" in zhanr("undo", code=1).stderr
+        assert "another zhanr is writing files just now" in zhanr("tag", "undo", code=1).stderr
     assert state(library) == written
-    zhanr("undo")
+    zhanr("tag", "undo")
     assert {path: data for path, (data, _) in state(library).items()} == {p: d for p, (d, _) in before.items()}
 
 
 def test_of_two_runs_at_once_one_writes(library: Path, tmp_path: Path) -> None:
     made = tmp_path / "plan.csv"
-    zhanr("plan", "--output", made)
+    zhanr("tag", "plan", "--output", made)
     command = [sys.executable, "-W", "error", "-m", "zhanr", "tag", "apply", str(made), "--write"]
     runs = [subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = [(*run.communicate(), run.returncode) for run in runs]
