@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from live_app import Live, live, problem, song, until
 from tiny import tiny_model
 from zhanr.app.settings import Settings
-from zhanr.library import Library
+from zhanr.bundle import builtin_path
+from zhanr.library import Library, Song, memory
+from zhanr.prediction import NOVEL
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +132,79 @@ def test_stopping_the_server_stops_the_scan(model: Path, music: Path, tmp_path: 
     with Library.open(tmp_path / "library.sqlite") as library:  # nobody holds it any more
         stored = library.count()
     assert stored < 64
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another model, with a genre of its own."""
+    return tiny_model(tmp_path / "other.onnx", seed=1, labels=("classical", "jazz", "polka"))
+
+
+def scan(server: Live, music: Path, **how: bool) -> dict[str, Any]:
+    server.client.post("/scan", json={"folders": [str(music)]} | how)
+    return finished(server)
+
+
+def served(server: Live) -> tuple[str, list[str]]:
+    """The model that answers, by the interface's word and by what it says of a song."""
+    serving = server.client.get("/api/v1/models").json()["serving"]["model"]
+    answer = server.client.post("/api/v1/classify", files={"file": ("a.flac", song())}).json()
+    return serving, sorted(answer["probabilities"])
+
+
+def test_an_application_serves_its_library_with_the_librarys_model(model: Path, music: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library.sqlite"
+    with live(Settings(model=str(model), library=library, server_paths=(music,))) as running:
+        scan(running, music)
+    with live(Settings(library=library)) as running:
+        assert served(running) == (str(model), ["classical", "jazz", "rock"])
+
+
+def test_another_models_genres_want_the_persons_word(model: Path, other: Path, music: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library.sqlite"
+    with live(Settings(model=str(model), library=library, server_paths=(music,))) as running:
+        scan(running, music)
+    (music / "new.flac").write_bytes(song(start=9))
+    with live(Settings(model=str(other), library=library, server_paths=(music,))) as running:
+        asking = scan(running, music)
+        assert asking["stage"] == "asking"
+        assert asking["conflict"]["wanted"] == str(other)
+        assert str(model) in asking["conflict"]["known"]
+        mixed = scan(running, music, mix=True)
+        assert (mixed["stage"], mixed["summary"]["classified"], mixed["conflict"]) == ("done", 1, None)
+        with Library.open(library) as opened:
+            assert memory.model_of(opened).reference == str(model)  # type: ignore[union-attr]
+        anew = scan(running, music, again=True)
+        assert (anew["stage"], anew["summary"]["classified"]) == ("done", 3)
+        with Library.open(library) as opened:
+            assert memory.model_of(opened).reference == str(other)  # type: ignore[union-attr]
+            assert {label for song in opened.songs() for label in song.probabilities} == {"classical", "jazz", "polka"}
+
+
+def test_a_scan_with_the_model_that_was_learnt_changes_what_answers(
+    model: Path, other: Path, music: Path, tmp_path: Path
+) -> None:
+    library = tmp_path / "library.sqlite"
+    with live(Settings(model=str(model), library=library, server_paths=(music,))) as running:
+        scan(running, music)
+    with live(Settings(library=library, server_paths=(music,))) as running:
+        before = running.client.get("/scan").json()["model"]
+        assert served(running)[0] == str(model)
+        with Library.open(library) as opened:
+            memory.plan(opened, str(other))
+        assert scan(running, music, again=True)["model"] != before
+        assert served(running) == (str(other), ["classical", "jazz", "polka"])
+
+
+def test_what_is_to_be_told_of_a_library(music: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library.sqlite"
+    old = hashlib.sha256(builtin_path("gtzan").read_bytes()).hexdigest()
+    with Library.open(library) as opened:
+        unknown = {"best": "rock", "model_sha256": old, "reason": NOVEL}
+        opened.add(*(Song(Path(f"/away/{i}.mp3"), **unknown) for i in range(6)))
+    with live(Settings(library=library, server_paths=(music,))) as running:
+        status = running.client.get("/scan").json()
+        assert status["old_model"] is True
+        assert status["strange"].startswith("6 of 6 songs sound like nothing")
+        assert scan(running, music, again=True, default=True)["stage"] == "done"
+        assert served(running)[0] == "default"

@@ -127,3 +127,9 @@ def test_files_outside_get_the_genres_of_the_library(library: Library, mine: Bun
     scanned(library, mine)
     assert model_for_files() == str(mine.path)
     assert model_for_files(str(other.path)) == str(other.path)
+
+
+def test_all_anew_takes_the_default_where_the_librarys_own_model_is_gone(library: Library, mine: Bundle) -> None:
+    scanned(library, mine)
+    mine.path.unlink()
+    assert model_for(library, again=True).reference == "default"

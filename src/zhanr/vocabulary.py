@@ -13,6 +13,14 @@ from zhanr.library import Library, default_path, memory
 from zhanr.library.memory import Model
 
 
+class MixedGenresError(ConfigError):
+    """A model's genres would stand beside those of the library's own, `known`, and nobody has asked for that."""
+
+    def __init__(self, message: str, known: Model, wanted: str) -> None:
+        super().__init__(message)
+        self.known, self.wanted = known, wanted
+
+
 def model_for(library: Library, wanted: str | None = None, *, again: bool = False, mix: bool | None = None) -> Bundle:
     """Open the model for work on a library.
 
@@ -26,7 +34,7 @@ def model_for(library: Library, wanted: str | None = None, *, again: bool = Fals
     mix
         Another model's genres may stand beside those of the library. None: this can't be had.
 
-    Raises `ModelFileError`, and `ConfigError` where genres would be mixed and nobody has asked for that.
+    Raises `ModelFileError` and `MixedGenresError`.
 
     """
     setting = settings.current("model")
@@ -39,7 +47,8 @@ def model_for(library: Library, wanted: str | None = None, *, again: bool = Fals
         return load_bundle(found)
     bundle = load_bundle(wanted or settings.text("model"))
     if bundle.sha256 != known.sha256 and not mix:
-        raise ConfigError(_refusal(library, known, bundle, wanted, may_mix=mix is not None))
+        message = _refusal(library, known, bundle, wanted, may_mix=mix is not None)
+        raise MixedGenresError(message, known, bundle.reference)
     return bundle
 
 
@@ -47,7 +56,10 @@ def _next_model(library: Library, known: Model | None) -> str | None:
     """For a new library, or one that is done anew: what was learnt last, else what is set, else the library's own."""
     stored = settings.current("model").value
     planned = memory.planned(library) or (None if stored is None else str(stored))
-    return planned or (known.reference if known else None)
+    if planned or known is None:
+        return planned
+    there = known.reference in builtin_models() or Path(known.reference).is_file()
+    return known.reference if there else None
 
 
 def model_for_files(wanted: str | None = None) -> str | None:
@@ -68,13 +80,19 @@ def model_for_files(wanted: str | None = None) -> str | None:
 
 def advice(library: Library) -> str | None:
     """What to tell of a library that has the first default model's genres, now that there is a better one."""
-    main = library.main_model()
-    if main != hashlib.sha256(builtin_path(STORE_MODEL).read_bytes()).hexdigest():
-        return None
     return (
-        f"it was classified with the model {STORE_MODEL}, the default of earlier versions; "
-        f"`zhanr scan --again --model {DEFAULT_MODEL} FOLDER` does it anew with today's, which knows more music"
+        None
+        if not is_first_default(library)
+        else (
+            f"it was classified with the model {STORE_MODEL}, the default of earlier versions; "
+            f"`zhanr scan --again --model {DEFAULT_MODEL} FOLDER` does it anew with today's, which knows more music"
+        )
     )
+
+
+def is_first_default(library: Library) -> bool:
+    """Whether a library was classified with the default model of earlier versions."""
+    return library.main_model() == hashlib.sha256(builtin_path(STORE_MODEL).read_bytes()).hexdigest()
 
 
 def note(library: Library, bundle: Bundle, *, mix: bool = False) -> None:

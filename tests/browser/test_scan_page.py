@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import DEMO, PATIENCE, NewPage, serving
+from zhanr.library import Library, Song
 
 expect.set_options(timeout=PATIENCE)
 SONGS = ("disco.m4a", "jazz.wav", "country.ogg")
@@ -31,7 +32,9 @@ def music(tmp_path: Path) -> Path:
 def page(new_page: NewPage, music: Path, tmp_path: Path) -> Iterator[Page]:
     arguments = ("--allow-path", str(music.parent), "--jobs", "1")
     with serving(*arguments, library=tmp_path / "library.sqlite") as address:
-        yield new_page("/library", address=address)
+        page = new_page("/library", address=address)
+        yield page
+        page.close()  # before its server ends, which it asks every few seconds
 
 
 def choose(page: Page) -> None:
@@ -82,3 +85,20 @@ def test_the_dialog_shows_only_what_is_allowed_and_closes_by_escape(page: Page, 
     expect(dialog.get_by_role("button", name="up", exact=True)).to_have_count(0)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+
+
+def test_genres_of_two_models_want_a_word(new_page: NewPage, music: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library.sqlite"
+    with Library.open(library) as opened:  # of a model that can't be found any more
+        opened.add(Song(tmp_path / "away.mp3", best="polka", genre="polka", confidence=0.9, model_sha256="f" * 64))
+    with serving("--allow-path", str(music.parent), "--jobs", "1", library=library) as address:
+        page = new_page("/library", address=address)
+        choose(page)
+        state = page.locator("zhanr-scan .c-state")
+        expect(state).to_contain_text("were classified with a model (ffffffff...), and default has genres of its own")
+        expect(page.get_by_role("button", name="Do all songs anew with it")).to_be_visible()
+        page.get_by_role("button", name=re.compile("^Only the new ones")).click()
+        expect(state).to_contain_text("3 classified")
+        page.reload()
+        expect(page.locator(".l-bar", has_text="polka")).to_be_visible()
+        page.close()

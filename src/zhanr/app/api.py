@@ -116,7 +116,7 @@ def _add_service(api: FastAPI, state: State) -> None:
     async def models() -> Response:
         """The model that answers here, and those that come with zhanr."""
         listed = await asyncio.to_thread(lambda: [_model(name) for name in builtin_models()])
-        own = {"model": state.settings.model or "default", "sha256": state.bundle.sha256, "card": state.card.to_dict()}
+        own = {"model": state.bundle.reference, "sha256": state.bundle.sha256, "card": state.card.to_dict()}
         return JSONResponse({"serving": own, "built_in": listed})
 
     @api.get("/health", response_model=schemas.Health, responses=schemas.errors(503))

@@ -79,13 +79,7 @@ class Engine:
 
     def __init__(self, settings: Settings, bundle: Bundle) -> None:
         self.settings = settings
-        self._start: Callable[[], Any] = partial(
-            Classifier.load,
-            bundle.path.absolute(),
-            threads=1,
-            sha256=bundle.sha256,
-            precision=settings.precision,
-        )
+        self._start = self._starter(bundle)
         self._limits = Limits(seconds=settings.parse_seconds, memory=settings.memory)
         self._queue: deque[Job[Any]] = deque()
         self._changed = threading.Condition()
@@ -95,6 +89,16 @@ class Engine:
         self._stopped = False
         self._pools: list[Pool[Any]] = []
         self._threads: list[threading.Thread] = []
+
+    def _starter(self, bundle: Bundle) -> Callable[[], Any]:
+        path, precision = bundle.path.absolute(), self.settings.precision
+        return partial(Classifier.load, path, threads=1, sha256=bundle.sha256, precision=precision)
+
+    def use(self, bundle: Bundle) -> None:
+        """Take another model for the songs that come next."""
+        self._start = self._starter(bundle)
+        for pool in self._pools:
+            pool.restart(self._start)
 
     def start(self) -> None:
         """Start the threads; the processes start with the first songs."""

@@ -96,7 +96,17 @@ def settings(state: State) -> dict[str, object]:
         "local": state.settings.is_local,
         "server": True,
         "scan": _scan_command(state),
+        "model": state.bundle.sha256[:8],
+        "expected": _expected(state),
     }
+
+
+def _expected(state: State) -> dict[str, float] | None:
+    """What the precision that was asked for brings, by the model's card."""
+    if state.settings.precision is None:
+        return None
+    point = state.card.point(state.settings.precision)
+    return {"precision": point.precision, "answered": point.answered, "right": point.right}
 
 
 def error_page(state: State) -> Callable[[Problem], Response]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
 from numpy.typing import ArrayLike
 
+from zhanr import settings as defaults
 from zhanr.app.engine import Engine
 from zhanr.app.folder import TemporaryFolder
 from zhanr.app.metrics import Metrics
@@ -18,9 +19,10 @@ from zhanr.app.settings import Settings
 from zhanr.app.upload_store import UploadStore
 from zhanr.bundle import Bundle, load_bundle
 from zhanr.card import Card
-from zhanr.errors import ConfigError
+from zhanr.errors import ConfigError, LibraryError
 from zhanr.library import Library, Song, default_path
 from zhanr.library.similar import Neighbour, SimilarSongs
+from zhanr.vocabulary import model_for
 
 R = TypeVar("R")
 
@@ -33,9 +35,7 @@ class State:
 
     def __init__(self, settings: Settings, bundle: Bundle | None = None) -> None:
         self.settings = settings
-        self.bundle = bundle or load_bundle(settings.model)
-        if settings.precision is not None:
-            self.bundle = self.bundle.with_card(self.bundle.card.at(settings.precision))
+        self.bundle = judging(bundle or bundle_for(settings), settings)
         self.engine = Engine(settings, self.bundle)
         self.metrics = Metrics(self.engine)
         self.folder = TemporaryFolder()
@@ -61,6 +61,12 @@ class State:
     def close(self) -> None:
         """Stop the engine at once, and remove all uploads."""
         self._resources.close()
+
+    def use(self, bundle: Bundle) -> None:
+        """Go on with another model, which a scan has put in the place of the library's."""
+        if bundle.sha256 != self.bundle.sha256:
+            self.bundle = judging(bundle, self.settings)
+            self.engine.use(self.bundle)
 
     def on_close(self, work: Callable[[], None]) -> None:
         """What else to do when all is over."""
@@ -106,6 +112,23 @@ class State:
         `LibraryError` where there is no library, `ConfigError` where it holds nothing to compare with.
         """
         return await self._similar.find(embedding, model_sha256 or self.bundle.sha256, n, seed)
+
+
+def bundle_for(settings: Settings) -> Bundle:
+    """The model to serve with: the one that was asked for, else the library's own, else what is set, or the default.
+
+    Raises `ModelFileError`. A library that can't be opened is for its pages to tell of.
+    """
+    path = settings.library or default_path()
+    if settings.model is None and path.exists():
+        with suppress(LibraryError), Library.open(path, readonly=True) as library:
+            return model_for(library, mix=True)  # where its own is gone, songs are still heard
+    return load_bundle(settings.model or defaults.text("model"))
+
+
+def judging(bundle: Bundle, settings: Settings) -> Bundle:
+    """The model with the thresholds of the precision that was asked for. Raises `ConfigError` where it has no such."""
+    return bundle if settings.precision is None else bundle.with_card(bundle.card.at(settings.precision))
 
 
 class _Similar:

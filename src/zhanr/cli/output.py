@@ -18,7 +18,6 @@ from zhanr import settings
 if TYPE_CHECKING:
     from zhanr.card import Card
 
-FEW = 5  # songs of which nothing can be said as a whole
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -66,11 +65,10 @@ def expect(card: Card, wanted: float | None) -> float | None:
 
 def strange(unknown: int, songs: int) -> None:
     """Warn where most songs sound like nothing that the model knows."""
-    if songs >= FEW and 2 * unknown > songs:
-        warn(
-            f"{unknown:,} of {songs:,} songs sound like nothing that the model knows: for such music its sureness was "
-            "never measured, so look at its answers for the others before you write them anywhere"
-        )
+    from zhanr.library.statistics import remark
+
+    if text := remark(unknown, songs):
+        warn(text)
 
 
 def json_line(value: Mapping[str, Any]) -> None:

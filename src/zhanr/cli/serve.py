@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhanr import settings as defaults
 from zhanr.cli import output
 from zhanr.cli.scan import LibraryOption
 from zhanr.errors import ConfigError
@@ -33,7 +32,11 @@ def app(
         typer.Option("--allow-path", help="A folder whose files programs may name by path; may be repeated."),
     ] = None,
     library: LibraryOption = None,
-    model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A built-in model's name, or a .onnx file.", show_default="the one of the library"),
+    ] = None,
+    precision: output.PrecisionOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Songs to work on at once (default: half the cores).")] = None,
     queue: Annotated[int, typer.Option(min=1, help="How many songs may wait.")] = 64,
     max_size: Annotated[float, typer.Option(min=0.001, help="Megabytes that a file may have.")] = 200,
@@ -60,8 +63,8 @@ def app(
         host=host,
         port=port,
         token=token or None,
-        model=model or defaults.text("model"),
-        precision=defaults.number("precision"),
+        model=model,
+        precision=output.precision(precision),
         library=library,
         jobs=jobs or output.default_jobs(),
         queue=queue,

@@ -10,6 +10,18 @@ from zhanr.library.query import FLAGS
 from zhanr.library.store import Library, as_library_errors
 from zhanr.prediction import NOVEL
 
+FEW = 5  # songs of which nothing can be said as a whole
+
+
+def remark(unknown: int, songs: int) -> str | None:
+    """What to tell where most songs sound like nothing that the model knows."""
+    if songs < FEW or 2 * unknown <= songs:
+        return None
+    return (
+        f"{unknown:,} of {songs:,} songs sound like nothing that the model knows: for such music its sureness was "
+        "never measured, so look at its answers for the others before you write them anywhere"
+    )
+
 
 def statistics(library: Library) -> dict[str, Any]:
     """Counts of songs by what is known of them, their whole length and size, and how many have each genre.

@@ -104,6 +104,10 @@ class Pool(Generic[R]):
         for worker in list(self._workers):
             worker.process.kill()
 
+    def restart(self, start: Callable[[], Work[R]]) -> None:
+        """Let the next `run` have new workers, which begin with this."""
+        self._start = start
+
     def run(self, tasks: Iterator[Task], reply: Callable[[Task, str], bool]) -> Iterator[tuple[Task, R | Lost]]:
         """Yield each task and its result as they come, in any order.
 
@@ -111,7 +115,7 @@ class Pool(Generic[R]):
         and where the work raises one that is not about its file (a `ConfigError`, say). The workers stay for the next
         run; one that has died in between is replaced.
         """
-        self._drop_dead_workers()
+        self._drop_old_workers()
         following = next(tasks, None)
         while not self._stopped and (following is not None or any(w.task for w in self._workers)):
             missing = self._jobs - len(self._workers)
@@ -124,8 +128,9 @@ class Pool(Generic[R]):
             for worker in self._await():
                 yield from self._receive(worker, reply)
 
-    def _drop_dead_workers(self) -> None:
-        for worker in [w for w in self._workers if not w.process.is_alive()]:
+    def _drop_old_workers(self) -> None:
+        """End those that have died, or began with something else."""
+        for worker in [w for w in self._workers if w.start is not self._start or not w.process.is_alive()]:
             worker.kill()
             self._workers.remove(worker)
 
@@ -180,6 +185,7 @@ class _Worker:
     def __init__(self, start: Callable[[], Work[Any]], limits: Limits) -> None:
         context = multiprocessing.get_context("spawn")
         self._limits = limits
+        self.start = start
         self.task: Task | None = None
         self.started = False
         self.seconds = limits.start_seconds

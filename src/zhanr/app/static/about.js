@@ -1,7 +1,7 @@
 // What the first page says before there is a song: what zhanr knows, songs to try, and what else there is.
 
 import { Refused, reason } from "./api.js";
-import { el, icon, PLAY } from "./dom.js";
+import { el, icon, PLAY, percent } from "./dom.js";
 import { settings } from "./settings.js";
 
 /** Songs that come with zhanr (demo/README.md). */
@@ -58,7 +58,13 @@ const unsure = () =>
       "Where a song is between genres, or like nothing that it knows, zhanr says so instead of guessing, ",
       "and shows what it leans to. A probability of 90 % means: nine of ten such answers are right.",
     ),
+    settings.expected && el("p", {}, expectation(settings.expected)),
   );
+
+/** What the precision that the server was started with brings. */
+const expectation = ({ precision, answered, right }) =>
+  `It was asked for a precision of ${percent(precision)}: where the model was measured, ` +
+  `${percent(answered)} of the songs were answered, and ${percent(right)} of the answers right.`;
 
 /** On the site, where there is no server. */
 const program = () =>

@@ -62,6 +62,9 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
+/** "1 song", "1,200 songs" */
+export const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
+
 /** 0.9979 -> "> 99 %", or with one digit "99.8 %"; no answer is certain. */
 export function percent(p, digits = 0) {
   const step = 10 ** -digits;

@@ -1,8 +1,8 @@
 // The library: a search, a chart of genres, and a table of all songs, of which one can be opened and many be chosen.
 
 import { get, reason } from "./api.js";
-import { clock, el, find, icon, PAUSE, percent } from "./dom.js";
-import { chip, empty, heading, liveLine, many, playButton, scanned } from "./library_parts.js";
+import { clock, el, find, icon, many, PAUSE, percent } from "./dom.js";
+import { chip, empty, heading, liveLine, playButton, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 import { RowTable } from "./rowtable.js";
 import { Selection } from "./selection.js";

@@ -21,8 +21,6 @@ export function chip(genre, note = "") {
   );
 }
 
-export const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
-
 export function playButton(label, onclick) {
   const button = el("button", { type: "button", class: "l-play", tabindex: -1, "aria-label": label, onclick });
   button.append(icon(PLAY));

@@ -1,8 +1,8 @@
 // The map: every song a point, coloured by genre; pointing at one plays it, a click shows what sounds like it.
 
 import { get, reason } from "./api.js";
-import { el, icon, PLAY, percent } from "./dom.js";
-import { chip, colour, empty, heading, liveLine, many, scanned } from "./library_parts.js";
+import { el, icon, many, PLAY, percent } from "./dom.js";
+import { chip, colour, empty, heading, liveLine, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 
 const LOOK_AGAIN = 400; // milliseconds, while the map is being made

@@ -1,8 +1,8 @@
 // The review: one song at a time, the most doubtful first; one key for each answer, and a way back.
 
 import { get, post, reason } from "./api.js";
-import { el, icon, PAUSE, PLAY, percent } from "./dom.js";
-import { chip, colour, empty, heading, liveLine, many, scanned } from "./library_parts.js";
+import { el, icon, many, PAUSE, PLAY, percent } from "./dom.js";
+import { chip, colour, empty, heading, liveLine, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 import { settings } from "./settings.js";
 

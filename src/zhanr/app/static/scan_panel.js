@@ -1,7 +1,7 @@
 // Scanning folders into the library: choose, watch, stop, go on, and why files failed.
 
 import { get, post, reason } from "./api.js";
-import { clock, el } from "./dom.js";
+import { clock, el, many } from "./dom.js";
 import { chooseFolder } from "./folder_dialog.js";
 import { settings } from "./settings.js";
 
@@ -25,8 +25,6 @@ const remember = (folders) => {
     // the browser keeps nothing: it is chosen again next time
   }
 };
-
-const many = (n, one) => `${n.toLocaleString("en")} ${one}${n === 1 ? "" : "s"}`;
 
 /** "1 h 20 min", "3 min", "40 s" */
 const span = (seconds) => {
@@ -60,8 +58,9 @@ class ScanPanel extends HTMLElement {
     this.bar = el("progress", { class: "l-progress", "aria-label": "Progress of the scan", hidden: true });
     this.error = el("p", { class: "l-error", role: "alert" });
     this.actions = el("div", { class: "c-actions" });
+    this.advice = el("div", { class: "c-advice" });
     this.failures = el("div", { class: "c-failures" });
-    this.replaceChildren(this.state, this.bar, this.actions, this.error, this.failures);
+    this.replaceChildren(this.state, this.bar, this.actions, this.error, this.advice, this.failures);
     this.#look();
   }
 
@@ -89,6 +88,7 @@ class ScanPanel extends HTMLElement {
     if (status.stage === this.#stage && status.busy) return;
     this.#stage = status.stage;
     this.actions.replaceChildren(...this.#buttons(status));
+    this.advice.replaceChildren(...this.#remarks(status));
     this.failures.replaceChildren();
     if (status.summary.problems.length || (!status.busy && status.summary.failed)) this.#listFailures(status.summary);
   }
@@ -97,7 +97,7 @@ class ScanPanel extends HTMLElement {
     if (this.state.textContent !== text) this.state.textContent = text;
   }
 
-  #words({ stage, done, total, rate, left, stopping, summary, allowed }) {
+  #words({ stage, done, total, rate, left, stopping, summary, allowed, conflict }) {
     if (stopping) return "Stopping after the song that is being listened to …";
     if (stage === "looking") return `Looking through the folders: ${many(done, "song")} found so far …`;
     if (stage === "listening") {
@@ -108,6 +108,11 @@ class ScanPanel extends HTMLElement {
     if (stage === "done") return `Done in ${clock(summary.seconds)}. ${sentence(summary)}`;
     if (stage === "stopped") return `Stopped; what was done is kept. ${sentence(summary)}`;
     if (stage === "failed") return "The scan has failed.";
+    if (stage === "asking")
+      return (
+        `The songs of the library were classified with ${conflict.known}, and ${conflict.wanted} has genres of its ` +
+        "own. Nothing was scanned: say how to go on."
+      );
     if (allowed) return "";
     return `This server scans no folders for its pages. In a terminal on it: ${settings.scan}`;
   }
@@ -117,6 +122,7 @@ class ScanPanel extends HTMLElement {
       el("button", { type: "button", class: `z-button ${name}`, onclick: () => this.#attempt(onclick) }, text);
     if (busy) return [button(stopping ? "Stopping …" : "Stop", () => post("/scan/stop"))];
     if (!allowed) return [];
+    if (stage === "asking") return this.#choices(button, folders);
     const known = folders.length ? folders : remembered();
     const again = () => this.#begin(known);
     const names = known.length > 2 ? many(known.length, "folder") : known.join(", ");
@@ -126,7 +132,44 @@ class ScanPanel extends HTMLElement {
       button("Scan a folder …", () => this.#choose(dialog), known.length ? "" : "primary"),
       known.length > 0 && button(stage === "stopped" ? "Go on" : `Scan again: ${names}`, again),
       summary.other_model > 0 &&
-        button(`Do the ${many(summary.other_model, "song")} of another model anew`, () => this.#begin(known, true)),
+        button(`Do the ${many(summary.other_model, "song")} of another model anew`, () =>
+          this.#begin(known, { again: true }),
+        ),
+    ].filter(Boolean);
+  }
+
+  /** Two vocabularies in one library want the person's word. */
+  #choices(button, folders) {
+    return [
+      button("Do all songs anew with it", () => this.#begin(folders, { again: true }), "primary"),
+      button("Only the new ones: genres of both, side by side", () => this.#begin(folders, { mix: true })),
+      button("Another folder …", () => this.#choose(false)),
+    ];
+  }
+
+  /** What is to be told of the library, now that nothing is at work. */
+  #remarks({ stage, busy, folders, strange, old_model: old, model, allowed }) {
+    if (busy) return [];
+    const remark = (text, ...more) => el("p", { class: "l-notice" }, text, ...more);
+    const link = (text, onclick) => el("button", { type: "button", class: "l-link", onclick }, text);
+    const known = folders.length ? folders : remembered();
+    const anew = () => this.#attempt(() => this.#begin(known, { again: true, default: true }));
+    return [
+      strange &&
+        ["done", "stopped"].includes(stage) &&
+        remark(`${strange.charAt(0).toUpperCase()}${strange.slice(1)}.`),
+      old &&
+        remark(
+          "Your library was classified with the default model of earlier versions. Today’s knows more music. ",
+          allowed && known.length > 0
+            ? link("Do all songs anew with it", anew)
+            : "Scan its folders anew with it in a terminal: zhanr scan --again --model default FOLDER",
+        ),
+      model !== settings.model &&
+        remark(
+          "The library has another model now, with genres of its own. ",
+          link("Show them", () => location.reload()),
+        ),
     ].filter(Boolean);
   }
 
@@ -135,8 +178,9 @@ class ScanPanel extends HTMLElement {
     return path === null ? get("/scan") : this.#begin([path]);
   }
 
-  async #begin(folders, again = false) {
-    const status = await post("/scan", { folders, again });
+  /** `how` as the server takes it: again, default, mix. */
+  async #begin(folders, how = {}) {
+    const status = await post("/scan", { folders, ...how });
     remember(folders);
     return status;
   }

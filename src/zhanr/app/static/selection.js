@@ -2,8 +2,8 @@
 
 import { get, post, reason } from "./api.js";
 import { go } from "./app.js";
-import { el } from "./dom.js";
-import { liveLine, many } from "./library_parts.js";
+import { el, many } from "./dom.js";
+import { liveLine } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 import { settings } from "./settings.js";
 

@@ -3,7 +3,8 @@
 /**
  * @type {{
  *   genres: string[], colours: Record<string, string>, not_sure: string, hertz: number[] | null,
- *   threshold: number, max_bytes: number, local: boolean, server: boolean, scan: string,
+ *   threshold: number, max_bytes: number, local: boolean, server: boolean, scan: string, model: string,
+ *   expected: {precision: number, answered: number, right: number} | null,
  * }}
  */
 export const settings = JSON.parse(document.body.dataset.settings);

@@ -1,8 +1,8 @@
 // Genres into the files, in four steps: plan, look through and edit, try, write; and the way back.
 
 import { get, post, reason } from "./api.js";
-import { el, percent } from "./dom.js";
-import { heading, liveLine, many, scanned } from "./library_parts.js";
+import { el, many, percent } from "./dom.js";
+import { heading, liveLine, scanned } from "./library_parts.js";
 import { RowTable } from "./rowtable.js";
 import { settings } from "./settings.js";
 
