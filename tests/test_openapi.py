@@ -35,7 +35,9 @@ def server(model: Path, library: Path) -> Iterator[Live]:  # noqa: F811
 
 @pytest.fixture(scope="module")
 def description(server: Live) -> Any:
-    return schemathesis.openapi.from_url(f"{server.client.base_url}/api/v1/openapi.json")
+    found = schemathesis.openapi.from_url(f"{server.client.base_url}/api/v1/openapi.json")
+    found.config.checks.negative_data_rejection.expected_statuses.append("431")  # an address may be too long, too
+    return found
 
 
 def test_every_operation_is_listed_here(description: Any) -> None:

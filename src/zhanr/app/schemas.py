@@ -116,17 +116,18 @@ _PROBLEM: dict[str, Any] = ProblemShape.model_json_schema()
 _RETRY = {"Retry-After": {"description": "In how many seconds to try again.", "schema": {"type": "integer"}}}
 _WHY = {
     400: "The request is broken, or stopped before its end.",
-    401: "The token is missing.",
+    401: "The token is missing or wrong.",
     403: "This is not allowed here.",
     404: "There is no such song, file or library.",
     405: "This method is not known here.",
-    408: "The upload was too slow.",
+    408: "The request or its upload was too slow.",
     409: "The library can't be compared with this.",
     413: "The file is too large.",
     415: "This content type is not taken.",
     421: "The request is for another host.",
     422: "The file holds no music that can be read here, or a parameter is not as described.",
-    429: "Too many songs are waiting.",
+    429: "Too many songs are waiting, or too many wrong tokens came.",
+    431: "The headers or the address are too long.",
     503: "The server is stopping, or a process was killed.",
     507: "The disk is full.",
 }
@@ -153,7 +154,7 @@ UPLOAD: dict[str, Any] = {
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an endpoint that may answer with these errors; those of the guard come by themselves."""
-    every = sorted({*statuses, 401, 403, 421, 422})
+    every = sorted({*statuses, 401, 403, 408, 421, 422, 429, 431})
     return {status: _error(status) for status in every}
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -91,7 +92,7 @@ class Guard:
             headers = problem.headers | {"Content-Security-Policy": DOOR_POLICY}
             answer = HTMLResponse(_DOOR, 401, headers) if wants_page else problem.response()
         if answer is None and scope["path"] not in self._upload_paths:
-            receive = _limited(receive)
+            receive = _limited(receive, self._settings.stall_seconds)
         await (answer or self._app)(scope, receive, _with_headers(send))
 
     def _answer(self, scope: Scope) -> Response | None:
@@ -220,13 +221,17 @@ def _with_headers(send: Send) -> Send:
     return send_with_headers
 
 
-def _limited(receive: Receive) -> Receive:
-    """A body that ends the request when it is larger than any form of the pages."""
-    n_bytes = 0
+def _limited(receive: Receive, stall_seconds: float) -> Receive:
+    """A body that ends the request when it is larger than any form of the pages, or when no more of it comes."""
+    n_bytes, is_whole = 0, False
 
     async def receive_limited() -> Message:
-        nonlocal n_bytes
-        message = await receive()
+        nonlocal n_bytes, is_whole
+        try:
+            message = await asyncio.wait_for(receive(), None if is_whole else stall_seconds)
+        except TimeoutError:
+            raise HTTPException(408, "the rest of the request has not come") from None
+        is_whole = not message.get("more_body", False)
         n_bytes += len(message.get("body", b""))
         if n_bytes > BODY_LIMIT:
             raise HTTPException(413, f"at most {BODY_LIMIT} bytes are accepted here")

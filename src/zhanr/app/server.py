@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from zhanr.app import library_api, map_api, media, pages, review_api, scan_api, selection_api, songs, tags_api
 from zhanr.app.api import PREFIX, UPLOAD_PATHS, create_api
 from zhanr.app.handlers import HeadAsGet, install_handlers
+from zhanr.app.head import head_protocol
 from zhanr.app.media import UPLOADS
 from zhanr.app.security import Guard
 from zhanr.app.settings import Settings
@@ -90,7 +91,7 @@ class Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            http="h11",  # it ends a request whose headers are longer than 64 kB; httptools has no limit
+            http=head_protocol(state.settings.head_seconds, state.metrics.failed),
             ws="none",
             proxy_headers=False,
         )

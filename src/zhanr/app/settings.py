@@ -34,6 +34,7 @@ class Settings:
     max_sample_rate: int = 768_000  # Hz: 16 times 48 kHz
     parse_seconds: float = 60.0  # for one file of no size in a worker; see `scan.worker.Limits`
     memory: int = 1 << 30  # bytes that one file may take in a worker
+    head_seconds: float = 20.0  # for the headers of a request, which a browser sends at once
     stall_seconds: float = 30.0  # without a byte of an upload, which is then dropped
     kept_bytes: int = 4_000_000_000  # of all uploads of the pages together; the oldest go first
     keep_seconds: float = 12 * 3600.0  # since an upload was last asked for
