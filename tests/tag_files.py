@@ -189,7 +189,6 @@ SONGS: dict[str, Callable[[], Made]] = {
     "mp3-all-tags": lambda: ("mp3", id3_tag() + _bare_mp3() + ape_tag(Genre="Old Genre") + id3v1()),
     "mp3-ape": lambda: ("mp3", _bare_mp3() + ape_tag()),
     "mp2": lambda: ("mp2", sound("mp2")),
-    "aac": lambda: ("aac", sound("adts")),
     "aac-id3": lambda: ("aac", id3_tag() + sound("adts")),
     "tta": lambda: ("tta", id3_tag() + sound("tta")),
     "flac": lambda: ("flac", _flac()),

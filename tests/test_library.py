@@ -605,6 +605,18 @@ def test_wrong_usage(library: Library, arguments: list[str], code: int, complain
     assert complaint in done.stderr
 
 
+def test_a_library_can_be_read_where_nothing_may_be_written(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.close()  # which takes the files beside it away
+    before = library.path.read_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with Library.open(library.path, create=False, readonly=True) as opened:
+        assert opened.count() == len(SONGS)
+        with pytest.raises(LibraryError, match="not permitted"):
+            opened.correct("/music/d.wav", "jazz")
+        assert [p.name for p in library.path.parent.glob(f"{library.path.name}*")] == [library.path.name]
+    assert library.path.read_bytes() == before
+
+
 def test_before_the_first_scan(tmp_path: Path) -> None:
     done = zhanr("library", "list", "--library", tmp_path / "none.sqlite", code=1)
     assert "zhanr scan FOLDER" in done.stderr

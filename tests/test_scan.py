@@ -269,6 +269,16 @@ def test_failures_are_kept_and_not_tried_again(folder: Path, library: Library, s
     assert library.count("error") == 0
 
 
+def test_a_link_to_nowhere_is_told_once(folder: Path, library: Library, scan: Scanner) -> None:
+    (folder / "link.mp3").symlink_to(folder / "gone.mp3")
+    assert [path for path, _ in scan(folder).problems] == [str(folder / "link.mp3")]
+    assert scan(folder).problems == []
+    assert [s.path.name for s in library.songs("error")] == ["link.mp3"]
+    shutil.copy(folder / "1.flac", folder / "gone.mp3")
+    scan(folder)
+    assert library.count("error") == 0
+
+
 def test_decoders_that_hang_crash_and_swallow_memory(folder: Path, library: Library, scan: Scanner) -> None:
     bad = ("hang", "crash", "killed", "leave", "memory", "bug")
     for name in bad:

@@ -25,7 +25,20 @@ from zhanr.tags.target import Check
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
 KILLS = int(os.environ.get("ZHANR_KILLS", "16"))
-FEW = ("mp3", "mp3-v2.3-full", "flac", "vorbis", "opus", "m4a-faststart", "wma", "wavpack", "wav", "aiff", "aac", "ape")
+FEW = (
+    "mp3",
+    "mp3-v2.3-full",
+    "flac",
+    "vorbis",
+    "opus",
+    "m4a-faststart",
+    "wma",
+    "wavpack",
+    "wav",
+    "aiff",
+    "aac-id3",
+    "ape",
+)
 Run = Callable[..., dict[str, Any]]
 Contents = dict[str, bytes]
 

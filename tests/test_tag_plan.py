@@ -231,3 +231,19 @@ def test_a_path_that_is_not_unicode(tmp_path: Path) -> None:
     assert [o.status for o in write(read_plan(tmp_path / "plan.csv"), tmp_path / "j.undo")] == ["written"]
     assert [o.status for o in undo(Journal.read(tmp_path / "j.undo"))] == ["restored"]
     assert state(tmp_path) == before
+
+
+@pytest.mark.parametrize("old", ["Reggae/Dub", "Jazz/Reggae"])
+def test_a_genre_that_stands_behind_a_slash_is_not_added_again(old: str) -> None:
+    """ID3v2.3 joins several genres so."""
+    known = Evidence({"reggae": 0.95}, "reggae")
+    decision = decide(Policy(mode="add"), (old,), known)
+    assert (decision.write, decision.genres) == (False, (old,))
+    assert decide(Policy(mode="add"), ("Folk/Rock",), known).genres == ("Folk/Rock", "Reggae")
+
+
+def test_a_whitelist_that_is_not_there_is_no_genre(tmp_path: Path) -> None:
+    for name in ("typo.txt", str(tmp_path / "lists" / "typo"), "~/genres"):
+        with pytest.raises(ConfigError, match="no such file"):
+            read_whitelist(name)
+    assert read_whitelist("R&B/Soul") == {"rbsoul"}

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
-from zhanr.cli import classify, correct, learn, library, model, scan, serve, settings, similar, tag
+from zhanr.cli import classify, completion, correct, learn, library, model, scan, serve, settings, similar, tag
 from zhanr.errors import ZhanrError
 from zhanr.files import write_failure
 from zhanr.lab.cli import app as lab
@@ -53,6 +53,7 @@ app.command("learn")(learn.learn)
 app.command("app")(serve.app)
 app.add_typer(model.app, name="model", help="See the models that there are and what they say of themselves.")
 app.add_typer(settings.app, name="settings", help="See and change what you don't want to type each time.")
+app.command("completion")(completion.completion)
 app.add_typer(lab, name="lab", help="The bench: data sets, training, evaluation, studies and figures.")
 
 
@@ -71,6 +72,7 @@ def main() -> None:
     """Run the command line: exit code 0 if all is well, 1 if something failed, 2 for wrong usage."""
     for stream in (sys.stdout, sys.stderr):  # a file name that is not valid Unicode is shown escaped, never a crash
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    completion.prepare()
     try:
         app()
     except ZhanrError as error:

@@ -54,7 +54,7 @@ def correct(
         raise typer.BadParameter("many songs: write --yes, or --dry-run to see what would be changed")
     from zhanr.library import corrections
 
-    with open_library(context, library) as opened:
+    with open_library(context, library, write=not dry_run) as opened:
         songs = list(opened.songs(where)) if path is None else [_song(opened, path)]
         changes = _changes(opened, songs, *words, accept=accept)
         if path is None:

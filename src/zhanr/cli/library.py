@@ -29,11 +29,14 @@ Absolute = Annotated[
 ]
 
 
-def open_library(context: typer.Context, library: Path | None) -> Library:
-    """The library that `--library` names, before or after the command's name; it must be there."""
+def open_library(context: typer.Context, library: Path | None, *, write: bool = False) -> Library:
+    """The library that `--library` names, before or after the command's name; it must be there.
+
+    Unless it is to `write`, reading it must be enough: it may lie on a disk of somebody else's.
+    """
     from zhanr.library import Library
 
-    return Library.open(library or context.obj, create=False)
+    return Library.open(library or context.obj, create=False, readonly=not write)
 
 
 def query_of(arguments: list[str] | None) -> str:
@@ -260,7 +263,7 @@ def prune(context: typer.Context, library: LibraryOption = None, as_json: Json =
     """Forget the songs that can't be found any more."""
     from zhanr.library.locations import forget_missing
 
-    with open_library(context, library) as opened:
+    with open_library(context, library, write=True) as opened:
         count = forget_missing(opened)
     _done(as_json, f"{output.many(count, 'song')} forgotten", songs=count)
 

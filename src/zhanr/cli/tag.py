@@ -97,7 +97,7 @@ def make_plan(
     rows, left, failed = _gather(plan(songs, rules), everything=everything, as_json=as_json)
     write_plan(rows, target)
     output.strange(left[NOVEL], sum(row.write for row in rows) + left.total())
-    _summary(target, sum(row.write for row in rows), left, failed, as_json=as_json)
+    _summary(target, rows, left, failed, as_json=as_json)
     if failed:
         raise typer.Exit(1)
 
@@ -197,11 +197,22 @@ def _print(text: str) -> None:
     Console(highlight=False).print(text, soft_wrap=True, markup=False)
 
 
-def _summary(target: Path, n_write: int, left: Counter[str], failed: int, *, as_json: bool) -> None:
+def _show_genres(genres: Iterable[tuple[str, ...]]) -> None:
+    """How often each genre is written, which is what one wants to see before a thousand lines."""
+    counts = Counter(genre for names in genres for genre in names)
+    for genre, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        _print(f"  {count:>6,}  {genre}")
+
+
+def _summary(target: Path, rows: list[Row], left: Counter[str], failed: int, *, as_json: bool) -> None:
+    n_write = sum(row.write for row in rows)
     if as_json:
         output.json_line({"plan": str(target), "write": n_write, "left": sum(left.values()), "failed": failed})
         return
-    _print(f"\n{n_write} to write, {sum(left.values())} left alone, {failed} can't be written")
+    _print(f"\n{n_write:,} to write, {sum(left.values()):,} left alone, {failed:,} can't be written")
+    _show_genres(row.genres for row in rows if row.write)
+    if left:
+        _print("left alone:")
     for reason, count in left.most_common(8):
         _print(f"  {count:>6}  {reason}")
     if n_write:
@@ -274,15 +285,18 @@ def undo_changes(
 def _run(outcomes: Iterator[Outcome], total: int, *, as_json: bool) -> int:
     """Show what becomes of each song and, at the end, the counts; how many are not as wanted."""
     counts: Counter[str] = Counter()
+    written: list[tuple[str, ...]] = []
     bad = 0
     with output.progress("tagging") as tell:
         for outcome in outcomes:
             counts[outcome.status] += 1
             bad += outcome.bad
+            written += [outcome.genres] if outcome.status in ("written", "would be written") else []
             tell(sum(counts.values()), total)
             _show_outcome(outcome, as_json=as_json)
     if not as_json:
         _print(", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing to do")
+        _show_genres(written)
     return bad
 
 

@@ -63,7 +63,7 @@ class Library:
         if readonly and _is_older(target):
             cls.open(target, timeout=timeout).close()  # which brings it up to date, after a backup
         with as_library_errors(target):
-            uri = f"{target.absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
+            uri = f"{target.absolute().as_uri()}?mode={_mode(target) if readonly else 'rwc'}"
             connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
             try:
                 _set_up(connection, target, readonly=readonly)
@@ -243,8 +243,17 @@ def _to_song(row: tuple[Any, ...]) -> Song:
 
 
 def _is_older(path: Path) -> bool:
-    with as_library_errors(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+    with (
+        as_library_errors(path),
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={_mode(path)}", uri=True)) as db,
+    ):
         return 0 < schema.version_of(db) < len(schema.MIGRATIONS)
+
+
+def _mode(path: Path) -> str:
+    """How to open a file for reading: SQLite makes files beside it, where it may; else nobody can be writing to it."""
+    alone = not path.with_name(f"{path.name}-wal").exists()
+    return "ro&immutable=1" if alone and not os.access(path.parent, os.W_OK) else "ro"
 
 
 def _make_folder(path: Path) -> None:

@@ -144,6 +144,8 @@ class Scan:
 
     def _note_problems(self, listing: Listing, known: dict[str, locations.Known], roots: list[str]) -> None:
         for path, reason in listing.problems.items():
+            if path in known and known[path].failed:
+                continue  # said at the scan that first saw it; `zhanr library failures` goes on saying it
             self.summary.problems.append((path, reason))
             absent_root = path in roots and not os.path.lexists(path)
             if path not in known and not absent_root:

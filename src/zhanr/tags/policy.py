@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 CASES: tuple[Case, ...] = get_args(Case)
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"hiphop": ("Hip-Hop",)})
 """Names that no rule of casing gives, by `genre_key`."""
+_FILE_NAME = re.compile(r"[/\\~.][^,]*[/\\][^,]*|[^,]*\.\w{1,5}")
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,9 @@ def decide(policy: Policy, old: tuple[str, ...], answer: Evidence) -> Decision:
     """Apply the rules to one song. What isn't written still names the likeliest genres, for a person to decide."""
     new = distinct(_candidates(policy, answer))
     kept = tuple(g for g in old if genre_key(g) not in policy.no_genre)
-    genres = distinct((*kept, *new)) if policy.mode == "add" else new
+    said = {genre_key(part) for genre in kept for part in genre.split("/")}  # how ID3v2.3 joins several
+    more = tuple(genre for genre in new if genre_key(genre) not in said)
+    genres = distinct((*kept, *more)) if policy.mode == "add" else new
     if doubt := _doubt(policy, answer):
         return Decision(genres, False, doubt)
     if not new:
@@ -170,7 +174,11 @@ def read_names(path: Path) -> dict[str, tuple[str, ...]]:
 
 def read_whitelist(text: str) -> frozenset[str]:
     """The genres of a file with one a line (`#` begins a remark), or of a list with commas."""
-    path = Path(text)
+    path = Path(text).expanduser()
+    if not path.exists() and _FILE_NAME.fullmatch(text):
+        raise ConfigError(
+            f"{path}: there is no such file; a whitelist is a file with one a line, or a list with commas"
+        )
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines() if path.is_file() else text.split(",")
     except (OSError, UnicodeDecodeError) as error:

@@ -46,7 +46,7 @@ def extract(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="A TOML file with a table [features] and perhaps [windows]; default: those of the model gtzan."
+            help="A TOML file with a table \\[features] and perhaps \\[windows]; default: those of the model gtzan."
         ),
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Files to read at once (default: half the cores).")] = None,

@@ -20,7 +20,15 @@ _Found = tuple[int, int, "Id3 | Ape"]
 
 
 def id3_tags(file: BinaryIO, size: int) -> Tags:
-    """The tags of a file whose own kind is ID3v2."""
+    """The tags of a file whose own kind is ID3v2. Raises `ValueError` for raw AAC (ADTS) without one.
+
+    mutagen takes AAC behind an ID3 tag for mp3 and can't open it any more, and beets, Picard and others with it.
+    """
+    head = read_at(file, 0, 2)
+    if head[:1] == b"\xff" and head[1:] and head[1] & 0xF6 == 0xF0:  # ADTS: 12 bits of sync, and layer 0
+        raise ValueError(
+            "raw AAC has no place for tags; with one, many programs could not open it (put it into an .m4a)"
+        )
     return _tags(file, size, Id3)
 
 
