@@ -104,9 +104,7 @@ def decide(policy: Policy, old: tuple[str, ...], answer: Evidence) -> Decision:
     """Apply the rules to one song. What isn't written still names the likeliest genres, for a person to decide."""
     new = distinct(_candidates(policy, answer))
     kept = tuple(g for g in old if genre_key(g) not in policy.no_genre)
-    said = {genre_key(part) for genre in kept for part in genre.split("/")}  # how ID3v2.3 joins several
-    more = tuple(genre for genre in new if genre_key(genre) not in said)
-    genres = distinct((*kept, *more)) if policy.mode == "add" else new
+    genres = _beside(kept, new) if policy.mode == "add" else new
     if doubt := _doubt(policy, answer):
         return Decision(genres, False, doubt)
     if not new:
@@ -117,6 +115,12 @@ def decide(policy: Policy, old: tuple[str, ...], answer: Evidence) -> Decision:
         return Decision(old, False, "it says so already")
     why = "it had no genre" if not kept else ("added to the old one" if policy.mode == "add" else "in place of the old")
     return Decision(genres, True, f"your correction, {why}" if answer.correction else why)
+
+
+def _beside(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
+    """The old genres and those of the new ones that none of them says; ID3v2.3 joins several with a slash."""
+    said = {genre_key(part) for genre in old for part in genre.split("/")}
+    return distinct((*old, *(genre for genre in new if genre_key(genre) not in said)))
 
 
 def _doubt(policy: Policy, answer: Evidence) -> str | None:
