@@ -31,6 +31,6 @@ def completion(
 def prepare() -> None:
     """Let typer answer a shell that asks, which it only does once it is told so."""
     if VARIABLE in os.environ:
-        from typer.completion import completion_init
+        from typer._completion_classes import completion_init
 
         completion_init()
