@@ -324,6 +324,19 @@ def test_what_is_not_in_the_library(server: Live, library: Path, model: Path, tm
     assert not (tmp_path / "none.sqlite").exists()
 
 
+def test_albums_of_the_library(server: Live, library: Path, tmp_path: Path) -> None:
+    get = server.client.get
+    (album,) = get("/api/v1/library/albums", params={"q": "id=1"}).json()["albums"]
+    assert (album["folder"], album["album"]) == (str(library.parent / "music"), "")
+    assert album["songs"] == sum(album["genres"].values()) == len(album["ids"]) - 1, "one could not be read"
+    assert get("/api/v1/library/albums", params={"by": "artist", "start": 1}).json()["albums"] == []
+    assert "no field" in problem(get("/api/v1/library/albums", params={"q": "nothing=1"}), 422)
+    problem(get("/api/v1/library/albums", params={"by": "planet"}), 422)
+    other = tiny_model(tmp_path / "other.onnx", seed=1)
+    with live(Settings(model=str(other), library=library)) as another:
+        assert "can't be found" in problem(another.client.get("/api/v1/library/albums"), 409)
+
+
 def test_metrics_count_answers_errors_and_seconds(server: Live) -> None:
     genre = server.client.post(CLASSIFY, content=song()).json()["genre"]
     one = rf'zhanr_answers_total\{{genre="{genre}"\}}'
@@ -346,7 +359,15 @@ def test_the_page_of_the_api_loads_nothing_from_elsewhere(server: Live) -> None:
     assert "/api/v1/classify-path" in response.text
     assert not re.findall(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|@import""", response.text)
     paths = server.client.get("/api/v1/openapi.json").json()["paths"]
-    assert set(paths) == {"/classify", "/classify-path", "/similar", "/models", "/health", "/metrics"}
+    assert set(paths) == {
+        "/classify",
+        "/classify-path",
+        "/similar",
+        "/library/albums",
+        "/models",
+        "/health",
+        "/metrics",
+    }
 
 
 # -- what the pages play

@@ -21,6 +21,7 @@ OPERATIONS = [
     ("POST", "/classify"),
     ("POST", "/classify-path"),
     ("POST", "/similar"),
+    ("GET", "/library/albums"),
     ("GET", "/models"),
     ("GET", "/health"),
     ("GET", "/metrics"),

@@ -78,6 +78,20 @@ def model_for_files(wanted: str | None = None) -> str | None:
     return settings.text("model")
 
 
+def least(library: Library, precision: float | None = None) -> float:
+    """The probability from which on the library's model is sure of a genre, as it was made or at a precision.
+
+    0 for a library without answers. Raises `ConfigError` where the model is gone, or can't promise the precision.
+    """
+    model = memory.model_of(library)
+    if model is None:
+        return 0.0
+    if (path := find(library, model)) is None:
+        raise ConfigError(f"the model of {library.path} can't be found, so from where on it is sure is unknown")
+    card = load_bundle(path).card
+    return card.thresholds.get("confidence", 0.0) if precision is None else card.point(precision).confidence
+
+
 def advice(library: Library) -> str | None:
     """What to tell of a library that has the first default model's genres, now that there is a better one."""
     return (

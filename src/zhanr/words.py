@@ -9,6 +9,7 @@ from typing import overload
 
 SEPARATOR = "; "
 """Stands between several names in one text."""
+_NOBODY = ("variousartists", "various", "va", "unknownartist", "unknown")
 # What a tag often says, and which of the classic genres that is. Only names that don't hold the genre's own name.
 ALIASES = {
     "rap": "hiphop",
@@ -43,6 +44,12 @@ def genre_key(genre: str) -> str:
 def artist_key(artist: str) -> str:
     """One spelling of an artist's name: without case, punctuation and the difference of "&" and "and"."""
     return re.sub(r"[\W_]+", "", artist.casefold().replace("&", "and")) or artist
+
+
+def known_artist(artist: str | None) -> str:
+    """The `artist_key` of a name, "" where it names nobody: nothing, "Various Artists", "Unknown"."""
+    key = artist_key(artist) if artist and artist.strip() else ""
+    return "" if key in _NOBODY else key
 
 
 def distinct(genres: Iterable[str]) -> tuple[str, ...]:

@@ -23,7 +23,12 @@ from zhanr.app.state import State
 from zhanr.app.uploads import receive
 from zhanr.bundle import builtin_models, load_bundle
 from zhanr.classifier import Prediction
+from zhanr.errors import ConfigError
 from zhanr.library import Library, Song
+from zhanr.library.albums import Album, By
+from zhanr.library.albums import albums as albums_of
+from zhanr.library.query import to_sql
+from zhanr.vocabulary import least
 
 PREFIX = "/api/v1"
 UPLOAD_PATHS = frozenset({f"{PREFIX}/classify", f"{PREFIX}/similar"})
@@ -109,6 +114,29 @@ def _add_library(api: FastAPI, state: State) -> None:
         hits = await state.similar(seed.embedding, model_sha256=seed.model_sha256, n=n, seed=seed)
         songs = [{"distance": round(hit.distance, 6), "song": hit.song.to_dict()} for hit in hits]
         return JSONResponse({"similar": songs})
+
+    @api.get("/library/albums", response_model=schemas.Albums, responses=schemas.errors(404, 409, 422))
+    async def albums(
+        by: Annotated[By, Query(description="One answer for each album, or for each artist.")] = "album",
+        q: Annotated[str, Query(max_length=2000, description="A filter: albums of which it picks a song.")] = "",
+        start: Annotated[int, Query(ge=0, lt=1 << 53, description="How many to pass over.")] = 0,
+        n: Annotated[int, Query(ge=1, le=1000, description="How many to give.")] = 100,
+    ) -> Response:
+        """Tell the genre of whole albums of the library: what their songs say together, and how much they differ."""
+        found = await state.with_library(lambda library: _albums(state, library, q, by))
+        part = [album.to_dict() | {"ids": list(album.ids)} for album in found[start : start + n]]
+        return JSONResponse({"total": len(found), "albums": part})
+
+
+def _albums(state: State, library: Library, q: str, by: By) -> list[Album]:
+    """All of them, sure from where on the server's model is if that is the library's, too. Raises `Problem`."""
+    try:
+        to_sql(q)
+    except ConfigError as error:
+        raise Problem(422, str(error), kind="filter") from error
+    own = library.main_model() == state.bundle.sha256
+    bound = state.card.thresholds.get("confidence", 0.0) if own else least(library)
+    return albums_of(library, q, by=by, least=bound)
 
 
 def _add_service(api: FastAPI, state: State) -> None:

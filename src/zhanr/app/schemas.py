@@ -75,6 +75,36 @@ class Similar(_Shape):
     similar: list[Hit]
 
 
+class LibraryAlbum(_Shape):
+    """What the songs of an album, or of an artist, say together; see `zhanr library albums --json`.
+
+    `genre` is null where that is not sure, and `reason` says why. `genres` counts the songs by their own likeliest
+    genre, `agreement` is the share of those that say the same. `ids` are the songs.
+    """
+
+    artist: str
+    album: str
+    folder: str
+    genre: str | None
+    best: str
+    confidence: float
+    reason: str | None
+    agreement: float
+    genres: dict[str, int]
+    songs: int
+    corrected: int
+    seconds: float
+    probabilities: dict[str, float]
+    ids: list[int]
+
+
+class Albums(_Shape):
+    """Some of the albums in order of artists and names, and how many there are in all."""
+
+    total: int
+    albums: list[LibraryAlbum]
+
+
 class ListedModel(_Shape):
     """A model; `card` is all that it says of itself."""
 

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from zhanr import __version__
-from zhanr.cli import classify, completion, correct, learn, library, model, scan, serve, settings, similar, tag
+from zhanr.cli import (
+    albums,
+    classify,
+    completion,
+    correct,
+    learn,
+    library,
+    model,
+    scan,
+    serve,
+    settings,
+    similar,
+    tag,
+)
 from zhanr.errors import ZhanrError
 from zhanr.files import write_failure
 from zhanr.lab.cli import app as lab
@@ -45,6 +58,7 @@ def _options(
 app.command("classify")(classify.classify)
 app.command("scan")(scan.scan)
 app.add_typer(library.app, name="library", help="See, filter, export and correct what a scan has found.")
+library.app.command("albums")(albums.albums)
 library.app.command("correct")(correct.correct)
 library.app.command("duplicates")(similar.duplicates)
 app.add_typer(tag.app, name="tag", help="Write genres into the files: plan, look, apply, undo.")

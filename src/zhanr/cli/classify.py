@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -80,7 +78,7 @@ def _printer(
     if as_json:
         return lambda result: _print_json(result, top, timeline=timeline)
     if as_csv:
-        _print_csv_row(_csv_columns(classifier.labels))
+        output.csv_row(_csv_columns(classifier.labels))
         return lambda result: _print_csv(result, classifier.labels)
     console = output.results()
     return lambda result: _print_text(console, result, top or 3, column, classifier.labels, timeline=timeline)
@@ -102,11 +100,11 @@ def _csv_columns(labels: Iterable[str]) -> list[str]:
 
 def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> bool:
     if isinstance(result, AudioError):
-        _print_csv_row([result.path, *[""] * (len(labels) + 6), result.reason])
+        output.csv_row([result.path, *[""] * (len(labels) + 6), result.reason])
         return True
     answer = result.to_dict()
     probabilities = [answer["probabilities"][label] for label in labels]
-    _print_csv_row(
+    output.csv_row(
         [
             answer["path"],
             answer["genre"] or "",
@@ -120,13 +118,6 @@ def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> bool
         ]
     )
     return False
-
-
-def _print_csv_row(values: Iterable[Any]) -> None:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    sys.stdout.write(buffer.getvalue())
-    sys.stdout.flush()
 
 
 def _print_text(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -18,6 +20,7 @@ from zhanr import settings
 if TYPE_CHECKING:
     from zhanr.card import Card
 
+Together = Literal["album", "artist"]
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -74,6 +77,14 @@ def strange(unknown: int, songs: int) -> None:
 def json_line(value: Mapping[str, Any]) -> None:
     """Print one JSON object on one line of standard output, at once."""
     print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def csv_row(values: Iterable[Any]) -> None:
+    """Print one row of comma-separated values on standard output, at once."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    sys.stdout.write(buffer.getvalue())
+    sys.stdout.flush()
 
 
 def bar(*, hidden: bool = False) -> Progress:

@@ -16,7 +16,7 @@ from zhanr.card import Card
 from zhanr.errors import ConfigError
 from zhanr.library import Library, Song
 from zhanr.library.agreement import Names, given_genre
-from zhanr.words import artist_key, connected, genre_key
+from zhanr.words import connected, genre_key, known_artist
 
 LEAST_SONGS, LEAST_GROUPS = 5, 2
 """What a genre needs to be learnt: so many songs, and of so many artists (or albums): of one, none is left to test."""
@@ -187,8 +187,7 @@ def group_songs(songs: Sequence[Song]) -> list[str]:
 
 def _keys(song: Song) -> list[tuple[str, str]]:
     keys = []
-    artist = artist_key(song.artist) if song.artist else ""
-    if artist and artist not in ("variousartists", "various", "va", "unknownartist", "unknown"):
+    if artist := known_artist(song.artist):
         keys.append(("artist", artist))
     if song.album:  # with its folder: many albums are called "Greatest Hits"
         keys.append(("album", f"{song.path.parent} {song.album.casefold()}"))
