@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,9 +15,10 @@ import pytest
 
 from command import lines, zhanr
 from zhanr import __version__
+from zhanr.files import read_path_cell
 
 DEMO = Path(__file__).parents[1] / "demo"
-SONGS = sorted(p for p in DEMO.iterdir() if p.suffix not in (".mma", ".py", ".md", ".mid"))
+SONGS = sorted(p for p in DEMO.iterdir() if p.suffix not in (".mma", ".py", ".md", ".mid", ".csv"))
 KEYS = {"path", "genre", "confidence", "probabilities", "duration", "warnings"}
 
 
@@ -38,7 +40,8 @@ def test_for_people_each_song_is_a_line_with_its_timeline() -> None:
     assert len(songs) == 2
     assert all(str(song) in done.stdout for song in SONGS[:2])
     assert "0:30" in rows[songs[1] - 1]
-    assert "0:30" in rows[-1]
+    assert "0:30" in rows[-2]
+    assert "answered" in rows[-1]
 
 
 def test_one_bad_file_never_stops_a_batch(tmp_path: Path) -> None:
@@ -68,7 +71,7 @@ def test_odd_names(tmp_path: Path, name: str) -> None:
     shutil.copy(SONGS[0], tmp_path / name)
     (answer,) = lines(zhanr("classify", ".", "--json", cwd=tmp_path))
     assert Path(answer["path"]).name == name
-    assert name.split("\n")[0] in zhanr("classify", "--", name, cwd=tmp_path).stdout
+    assert name.replace("\n", "\\n") in zhanr("classify", "--", name, cwd=tmp_path).stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a file name be any bytes")
@@ -77,6 +80,28 @@ def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     (answer,) = lines(zhanr("classify", tmp_path, "--json"))
     assert os.fsencode(answer["path"]).endswith(b"caf\xe9.mp3")
     assert "caf" in zhanr("classify", tmp_path).stdout
+    (row,) = csv.DictReader(io.StringIO(zhanr("classify", "--csv", tmp_path).stdout))
+    assert read_path_cell(row["path"]).is_file()
+
+
+def test_a_folder_ends_with_how_much_was_answered(tmp_path: Path) -> None:
+    (tmp_path / "text.flac").write_text("these are words", encoding="utf-8")
+    answers = lines(zhanr("classify", *SONGS, "--json"))
+    sure = sum(answer["genre"] is not None for answer in answers)
+    last = zhanr("classify", *SONGS, tmp_path, code=1).stdout.splitlines()[-1]
+    assert last.startswith(f"{sure} song")
+    assert f"{len(SONGS) - sure} not sure" in last
+    assert last.endswith("1 failed")
+    assert "answered" not in zhanr("classify", SONGS[0]).stdout
+
+
+@pytest.mark.parametrize("song", list({song.suffix: song for song in SONGS}.values()))
+def test_standard_input_is_a_song(song: Path) -> None:
+    """A pipe, which can't be sought in, of every format of the demo."""
+    command = [sys.executable, "-m", "zhanr", "classify", "--json", "-"]
+    done = subprocess.run(command, input=song.read_bytes(), capture_output=True, check=True)
+    (expected,) = lines(zhanr("classify", "--json", song))
+    assert json.loads(done.stdout) == expected | {"path": "<stdin>"}
 
 
 def test_csv_is_one_table() -> None:
@@ -96,6 +121,7 @@ def test_json_timeline_and_top() -> None:
     [
         ["classify"],
         ["classify", "--json", "--csv", "x"],
+        ["classify", "--timeline", "--csv", "x"],
         ["sing"],
         ["classify", "--top", "0", "x"],
         ["lab", "extract", "x"],

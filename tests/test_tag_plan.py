@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from tag_files import ODD, SURE, TEXT, put, row, song, state, write
 from zhanr.errors import ConfigError, PlanError
+from zhanr.files import path_cell, read_path_cell
 from zhanr.tags.journal import Journal
-from zhanr.tags.plan import COLUMNS, Row, path_cell, plan, read_path_cell, read_plan, write_plan
+from zhanr.tags.plan import COLUMNS, Row, plan, read_plan, write_plan
 from zhanr.tags.policy import Evidence, Policy, decide, read_names, read_thresholds, read_whitelist
 from zhanr.tags.target import Check
 from zhanr.tags.undo import undo

@@ -126,9 +126,7 @@ class Classifier:
                 watch(segment)
         return self._conclude(reader.label, parts, reader.seconds, tuple(reader.warnings))
 
-    def predict_many(
-        self, sources: Iterable[str | os.PathLike[str]], *, jobs: int = 1
-    ) -> Iterator[Prediction | AudioError]:
+    def predict_many(self, sources: Iterable[Source], *, jobs: int = 1) -> Iterator[Prediction | AudioError]:
         """Tell the genres of many songs, in their order; a file that can't be read gives its error instead.
 
         `jobs` files are worked on at once, in threads: decoding and the network both run outside Python's lock.
@@ -155,7 +153,7 @@ class Classifier:
         parts = [self._run(Segment(0.0, stored))]
         return self._conclude(name, parts, stored.shape[1] * self.card.features.frame_seconds, ())
 
-    def _predict_or_error(self, source: str | os.PathLike[str]) -> Prediction | AudioError:
+    def _predict_or_error(self, source: Source) -> Prediction | AudioError:
         try:
             return self.predict(source)
         except AudioError as error:

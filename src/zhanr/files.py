@@ -12,11 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote_to_bytes
 
 from zhanr.errors import FileError
 
 _RETRY_SECONDS = 2.0  # how long Windows' virus scanners and indexers may hold a new file
 _DENIED, _SHARED, _LOCKED = 5, 32, 33  # Windows: access denied (also: open elsewhere), sharing and lock violation
+_URI = "file://"
 IN_USE = "another program has it open (or it is protected); close it there and try again"
 _SENTENCES = {
     errno.ENOENT: "there is no such file or folder",
@@ -196,6 +198,28 @@ def locked(path: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+# -- in tables
+
+
+def path_cell(path: Path) -> str:
+    """A path as it is, or as a `file://` address where a table can't hold it or an editor might spoil it."""
+    text = str(path)
+    odd = not text.isprintable() or text != text.strip() or text.startswith(_URI)
+    return path.absolute().as_uri() if odd else text
+
+
+def read_path_cell(cell: str) -> Path:
+    """The opposite of `path_cell`. Raises `ValueError` for a path that isn't absolute."""
+    text = cell
+    if cell.strip().startswith(_URI):
+        text = os.fsdecode(unquote_to_bytes(cell.strip().removeprefix(_URI)))
+        text = text.lstrip("/") if os.name == "nt" else text
+    path = Path(text)
+    if not path.is_absolute():
+        raise ValueError(f"{cell!r} is not a full path")
+    return path
 
 
 # -- the platform's folders

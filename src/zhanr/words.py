@@ -88,6 +88,11 @@ def connected(keys: Sequence[Iterable[Hashable]]) -> list[int]:
     return [find(i) for i in range(len(keys))]
 
 
+def one_line(text: str) -> str:
+    """The text on one line of a terminal: what can't be shown, a line break for one, as Python writes it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 @overload
 def printable(text: str) -> str: ...
 @overload

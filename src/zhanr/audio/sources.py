@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import stat
 import tempfile
 from typing import BinaryIO, cast
@@ -21,6 +20,8 @@ Source = str | os.PathLike[str] | bytes | BinaryIO
 """What can be read: a path, the bytes of a file, or an open binary file (read from its beginning, left open)."""
 
 _SPOOL_BYTES = 1 << 24  # 16 MB of a stream stay in memory, the rest goes to a temporary file
+_PIECE_BYTES = 1 << 20
+_MOST_STREAMED = 4 << 30  # what a WAV file can hold; a stream need not have an end, but a disk has
 _HEAD_BYTES = 1 << 16  # looked at for what kind of file it is
 
 
@@ -110,7 +111,11 @@ def _open(source: Source, label: str) -> tuple[BinaryIO, bool]:
     if source.seekable():
         return source, False
     spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - closed by SourceFile.close
-    shutil.copyfileobj(source, spool)
+    while piece := source.read(_PIECE_BYTES):
+        if spool.tell() + len(piece) > _MOST_STREAMED:
+            spool.close()
+            raise AudioError(label, f"it is a stream of more than {_MOST_STREAMED >> 30} GB")
+        spool.write(piece)
     return cast(BinaryIO, spool), True
 
 

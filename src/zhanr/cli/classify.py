@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 from rich.console import Console
@@ -14,10 +14,13 @@ from rich.text import Text
 from zhanr import settings
 from zhanr.cli import output
 from zhanr.errors import AudioError
+from zhanr.files import path_cell
+from zhanr.words import one_line
 
 if TYPE_CHECKING:
     from zhanr.classifier import Classifier, Prediction
 
+STANDARD_INPUT = "-"
 WORTH_SAYING = 0.005  # what is less would be shown as 0 %
 MAX_COLUMN = 56  # a longer path pushes the rest of its line aside
 COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green", "white")
@@ -26,9 +29,13 @@ COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "b
 def classify(
     paths: Annotated[
         list[Path],  # that one can't be read is said in its own line, and stops no other
-        typer.Argument(help="Files and folders; folders with all that is in them.", readable=False),
+        typer.Argument(
+            help="Files and folders, folders with all that is in them; - is standard input.", readable=False
+        ),
     ],
-    top: Annotated[int | None, typer.Option(min=1, help="How many genres to show for each song.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="How many genres to show for each song.", show_default="3; in JSON all")
+    ] = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Also show the genre over the time of each song.")
     ] = False,
@@ -42,39 +49,77 @@ def classify(
 
     Exit code 0: every file was answered; 1: some file could not be read; 2: wrong usage.
     """
-    if as_json and as_csv:
-        raise typer.BadParameter("choose one of --json and --csv")
+    if as_csv and (as_json or timeline):
+        raise typer.BadParameter("choose one of --json and --csv; a timeline has no place in a table")
+    from zhanr.audio.sources import source_name
     from zhanr.classifier import Classifier
-    from zhanr.prediction import NOVEL
-    from zhanr.scan.walk import find_audio
 
     wanted = output.precision(precision)
     classifier = Classifier.load(model or settings.text("model"), precision=wanted)
-    files = list(find_audio(paths))
+    files = _sources(paths)
     if not files:
         output.fail("no audio files found in " + ", ".join(map(str, paths)))
         raise typer.Exit(1)
     output.expect(classifier.card, wanted)
-    column = min(MAX_COLUMN, max(len(str(file)) for file in files))
+    column = min(MAX_COLUMN, max(len(one_line(source_name(file))) for file in files))
     show = _printer(classifier, top, column, timeline=timeline, as_json=as_json, as_csv=as_csv)
     results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
-    failed = unknown = 0
+    counts = _Counts()
     tables = (as_json or as_csv) and sys.stdout.isatty()  # which no bar can make way for
     with output.progress("classifying", hidden=tables) as tell:
         for done, result in enumerate(results, start=1):
-            failed += show(result)
-            unknown += not isinstance(result, AudioError) and result.reason == NOVEL
+            show(result)
+            counts.add(result)
             tell(done, len(files))
-    output.strange(unknown, len(files))
-    if failed:
-        output.fail(f"{failed} of {len(files)} files could not be classified")
+    if not (as_json or as_csv) and len(files) > 1:
+        output.results().print(f"\n{counts}", style="dim", soft_wrap=True)
+    output.strange(counts.novel, len(files))
+    if counts.failed:
+        output.fail(f"{counts.failed} of {output.many(len(files), 'file')} could not be classified")
         raise typer.Exit(1)
+
+
+def _sources(paths: Iterable[Path]) -> list[Path | BinaryIO]:
+    """What the arguments name: standard input, and music files with all those of the folders."""
+    from zhanr.scan.walk import find_audio
+
+    named = list(paths)
+    files = [path for path in named if str(path) != STANDARD_INPUT]
+    return [*([sys.stdin.buffer] if len(files) < len(named) else []), *find_audio(files)]
+
+
+class _Counts:
+    """How many songs were answered, how many not and why."""
+
+    def __init__(self) -> None:
+        self.answered = self.doubtful = self.novel = self.failed = 0
+
+    def add(self, result: Prediction | AudioError) -> None:
+        """Count one more."""
+        from zhanr.prediction import NOVEL
+
+        if isinstance(result, AudioError):
+            self.failed += 1
+        elif result.genre is not None:
+            self.answered += 1
+        elif result.reason == NOVEL:
+            self.novel += 1
+        else:
+            self.doubtful += 1
+
+    def __str__(self) -> str:
+        """The closing line."""
+        parts = [f"{output.many(self.answered, 'song')} answered"]
+        if unsure := self.doubtful + self.novel:
+            novel = f" ({self.novel:,} like no genre that the model knows)" if self.novel else ""
+            parts.append(f"{unsure:,} not sure{novel}")
+        return ", ".join(parts + ([f"{self.failed:,} failed"] if self.failed else []))
 
 
 def _printer(
     classifier: Classifier, top: int | None, column: int, *, timeline: bool, as_json: bool, as_csv: bool
-) -> Callable[[Prediction | AudioError], bool]:
-    """Choose how results are printed; the function returned says whether the result was a failure."""
+) -> Callable[[Prediction | AudioError], None]:
+    """Choose how results are printed."""
     if as_json:
         return lambda result: _print_json(result, top, timeline=timeline)
     if as_csv:
@@ -84,29 +129,29 @@ def _printer(
     return lambda result: _print_text(console, result, top or 3, column, classifier.labels, timeline=timeline)
 
 
-def _print_json(result: Prediction | AudioError, top: int | None, *, timeline: bool) -> bool:
+def _print_json(result: Prediction | AudioError, top: int | None, *, timeline: bool) -> None:
     if isinstance(result, AudioError):
         output.json_line({"path": result.path, "error": result.reason})
-        return True
+        return
     answer = result.to_dict(timeline=timeline)
     answer["probabilities"] = dict(list(answer["probabilities"].items())[:top])
     output.json_line(answer)
-    return False
 
 
 def _csv_columns(labels: Iterable[str]) -> list[str]:
     return ["path", "genre", "confidence", *labels, "styles", "duration", "warnings", "reason", "error"]
 
 
-def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> bool:
+def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> None:
+    path = path_cell(Path(result.path))  # so that a name which is no Unicode can be opened again
     if isinstance(result, AudioError):
-        output.csv_row([result.path, *[""] * (len(labels) + 6), result.reason])
-        return True
+        output.csv_row([path, *[""] * (len(labels) + 6), result.reason])
+        return
     answer = result.to_dict()
     probabilities = [answer["probabilities"][label] for label in labels]
     output.csv_row(
         [
-            answer["path"],
+            path,
             answer["genre"] or "",
             answer["confidence"],
             *probabilities,
@@ -117,7 +162,6 @@ def _print_csv(result: Prediction | AudioError, labels: tuple[str, ...]) -> bool
             "",
         ]
     )
-    return False
 
 
 def _print_text(
@@ -128,18 +172,18 @@ def _print_text(
     labels: tuple[str, ...],
     *,
     timeline: bool,
-) -> bool:
+) -> None:
+    path = one_line(result.path)
     if isinstance(result, AudioError):
-        output.fail(f"{'failed':<{_width(labels)}}        {result.path}: {result.reason}")
-        return True
+        output.fail(f"{'failed':<{_width(labels)}}        {path}: {result.reason}")
+        return
     for warning in result.warnings:
-        output.warn(f"{result.path}: {warning}")
+        output.warn(f"{path}: {warning}")
     console.print(_song_line(result, top, column, labels), soft_wrap=True)
     if note := _note(result):
         console.print(Text(" " * (_width(labels) + 6) + note, style="dim"), soft_wrap=True)
     if timeline:
         console.print(_timeline_line(result, labels, console.width))
-    return False
 
 
 def _note(result: Prediction) -> str:
@@ -161,11 +205,12 @@ def _song_line(result: Prediction, top: int, column: int, labels: tuple[str, ...
     filled = round(10 * result.confidence)
     line.append(f"{result.confidence:>4.0%} ")
     line.append("█" * filled, style=_style(result.best, labels)).append("░" * (10 - filled) + "  ", style="dim")
-    line.append(f"{result.path:<{column}}")
-    first = 0 if result.genre is None else 1  # the first genre is not said yet where the answer is "not sure"
-    others = [(g, p) for g, p in list(result.probabilities.items())[first:top] if p >= WORTH_SAYING]
+    line.append(f"{one_line(result.path):<{column}}")
+    others = [f"{g} {p:.0%}" for g, p in list(result.probabilities.items())[1:top] if p >= WORTH_SAYING]
+    if result.genre is None:  # the number before the bar is that of a genre which isn't said yet
+        others.insert(0, f"{result.best}?")
     if others:
-        line.append("   " + ", ".join(f"{g} {p:.0%}" for g, p in others), style="dim")
+        line.append("   " + ", ".join(others), style="dim")
     return line
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zhanr.errors import ConfigError
-from zhanr.files import check_free, replacing
+from zhanr.files import check_free, path_cell, replacing
 from zhanr.library.agreement import given_genre
 from zhanr.library.columns import CSV, Song
 from zhanr.library.playlists import write_m3u
@@ -34,7 +34,7 @@ def export(songs: Iterable[Song], target: Path, form: str, *, absolute: bool = F
 
 
 def export_csv(songs: Iterable[Song], target: Path) -> int:
-    """A table with a header; several warnings are joined by "; "."""
+    """A table with a header; several warnings are joined by "; "; paths are as `path_cell` writes them."""
     with target.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, list(CSV), lineterminator="\n")
         writer.writeheader()
@@ -42,7 +42,8 @@ def export_csv(songs: Iterable[Song], target: Path) -> int:
 
 
 def _csv_row(song: Song) -> dict[str, Any]:
-    values = _row(song) | {"answer": song.answer, "warnings": "; ".join(song.warnings)}
+    path = song.location if song.location.isprintable() else path_cell(song.path)
+    values = _row(song) | {"path": path, "answer": song.answer, "warnings": "; ".join(song.warnings)}
     row = {name: values[attribute] for name, attribute in CSV.items()}
     return {n: json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v for n, v in row.items()}
 

@@ -16,10 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from zhanr.errors import FileError, PlanError, TagError
-from zhanr.files import read_failure, replacing
+from zhanr.files import path_cell, read_failure, read_path_cell, replacing
 from zhanr.tags.formats import checked_genre, read_genres
 from zhanr.tags.policy import Evidence, Policy, decide
 from zhanr.tags.target import Check, real
@@ -30,7 +29,6 @@ _NEEDED = ("write", "genre", "path", "check")
 _YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0", "")
 _CHECK = re.compile(r"size=(\d+) mtime=(-?\d+) sha256=([0-9a-f]{64})")
 _FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run a cell that begins with one of these
-_URI = "file://"
 
 
 @dataclass(frozen=True)
@@ -188,22 +186,3 @@ def _number(cell: str) -> float | None:
         return float(cell.replace(",", "."))
     except ValueError:
         return None  # for show only
-
-
-def path_cell(path: Path) -> str:
-    """A path as it is, or as a `file://` address where a table can't hold it or an editor might spoil it."""
-    text = str(path)
-    odd = not text.isprintable() or text != text.strip() or text.startswith(_URI)
-    return path.as_uri() if odd else text
-
-
-def read_path_cell(cell: str) -> Path:
-    """The opposite of `path_cell`. Raises `ValueError` for a path that isn't absolute."""
-    text = cell
-    if cell.strip().startswith(_URI):
-        text = os.fsdecode(unquote_to_bytes(cell.strip().removeprefix(_URI)))
-        text = text.lstrip("/") if os.name == "nt" else text
-    path = Path(text)
-    if not path.is_absolute():
-        raise ValueError(f"{cell!r} is not a full path")
-    return path
