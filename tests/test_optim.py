@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from zhanr.errors import ConfigError
+from zhanr.lab.plots import paths
 from zhanr.lab.studies import optimisers as study
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.study import Case, Scores
@@ -191,7 +192,7 @@ def test_the_best_rate_is_the_one_with_the_best_mean() -> None:
 def test_the_page_shows_both_landscapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
     for function in ("animate", "trajectories"):
-        monkeypatch.setattr(study, function, lambda _height, _paths, path, **_: drawn.append(path.name))
+        monkeypatch.setattr(paths, function, lambda _height, _paths, path, **_: drawn.append(path.name))
     (text,) = study.extra(measured(("Adam", 0.1, 0.5)), tmp_path)
     names = set(drawn)
     assert names == {f"optimisers-{name}{end}" for name in LANDSCAPES for end in (".gif", ".png")}

@@ -43,7 +43,7 @@ from zhanr.windows import cut
 
 BINS, FRAMES = 16, 48
 WINDOWS = WindowConfig(frames=20, hop=10, segment_frames=48)
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[1] / "src" / "zhanr" / "lab" / "configs"
 CONFIG = """
 [data]
 train = "train.npz"

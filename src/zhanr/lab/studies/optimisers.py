@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from zhanr.lab.plots.paths import animate, trajectories
 from zhanr.lab.studies.material import Material
 from zhanr.lab.studies.study import Case, Scores, Study
 from zhanr.lab.studies.training import BASE, Training, configure
@@ -76,6 +75,8 @@ def best_rates(measured: Sequence[tuple[Case, Scores]]) -> Iterator[str]:
 
 
 def _draw(landscape: Landscape, journeys: Mapping[str, Journey], stem: Path) -> None:
+    from zhanr.lab.plots.paths import animate, trajectories
+
     paths = {title: found.path for title, found in journeys.items()}
     title = f"{landscape.title}: {landscape.formula}"
     ranges: dict[str, Any] = {"x_range": landscape.x_range, "y_range": landscape.y_range}

@@ -1,7 +1,8 @@
 """Classifiers on tables of hand-made features: a scaler and an SVM, k-NN, boosted trees or logistic regression.
 
-The only home of scikit-learn. Settings are chosen by cross-validation inside the training part, in which all songs of
-an artist are in one fold; what a classifier is scored on is never seen before.
+The only home of scikit-learn, which is loaded when a classifier is made: a study of networks needs none of it. Settings
+are chosen by cross-validation inside the training part, in which all songs of an artist are in one fold; what a
+classifier is scored on is never seen before.
 """
 
 from __future__ import annotations
@@ -9,17 +10,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 from zhanr import metrics
@@ -27,6 +21,9 @@ from zhanr.aggregate import log_softmax
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.lab.datasets import splits
 from zhanr.lab.datasets.table import Table
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 Floats = NDArray[np.float64]
 
@@ -47,24 +44,41 @@ class Kind:
         """Every combination of the values."""
         return [dict(zip(self.grid, values, strict=True)) for values in itertools.product(*self.grid.values())]
 
+    def pipeline(self, seed: int, settings: Mapping[str, Any]) -> Pipeline:
+        """A scaler and a new classifier."""
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        return make_pipeline(StandardScaler(), self.make(seed, **settings))
+
 
 def _svm(_seed: int, **settings: Any) -> Any:
+    from sklearn.svm import SVC
+
     return SVC(kernel="rbf", **settings)
 
 
 def _knn(_seed: int, **settings: Any) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
     return KNeighborsClassifier(weights="distance", **settings)
 
 
 def _boosting(seed: int, **settings: Any) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     return HistGradientBoostingClassifier(random_state=seed, max_leaf_nodes=8, min_samples_leaf=10, **settings)
 
 
 def _logistic(_seed: int, **settings: Any) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
     return LogisticRegression(max_iter=2000, **settings)
 
 
 def _guess(seed: int) -> Any:
+    from sklearn.dummy import DummyClassifier
+
     return DummyClassifier(strategy="stratified", random_state=seed)
 
 
@@ -116,7 +130,7 @@ def fit(name: str, table: Table, *, seed: int = 0) -> Fitted:
         for settings in kind.settings():
             raw = np.zeros((len(table), len(table.genres)))
             for train, test in folds:
-                model = make_pipeline(StandardScaler(), kind.make(seed, **settings)).fit(table.x[train], y[train])
+                model = kind.pipeline(seed, settings).fit(table.x[train], y[train])
                 raw[test] = _scores(model, table.x[test], len(table.genres))
             temperature = metrics.fit_temperature(raw, y)
             log_p = log_softmax(raw / temperature)
@@ -124,7 +138,7 @@ def fit(name: str, table: Table, *, seed: int = 0) -> Fitted:
             if best is None or merit > best:
                 best, chosen = merit, (settings, temperature, log_p)
         settings, temperature, log_p = chosen
-        model = make_pipeline(StandardScaler(), kind.make(seed, **settings)).fit(table.x, y)
+        model = kind.pipeline(seed, settings).fit(table.x, y)
     return Fitted(table.genres, settings, table.columns, temperature, log_p, model)
 
 
