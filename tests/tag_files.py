@@ -24,6 +24,7 @@ from audio_files import FORMATS, encode, music
 from zhanr.tags.apply import Options, Outcome, apply, folders
 from zhanr.tags.formats import parsed
 from zhanr.tags.formats.edits import spliced
+from zhanr.tags.formats.fields import GENRE
 from zhanr.tags.journal import Journal
 from zhanr.tags.plan import Row
 from zhanr.tags.policy import Evidence
@@ -261,4 +262,4 @@ def state(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def rewritten(data: bytes, genres: tuple[str, ...]) -> bytes:
     file = io.BytesIO(data)
-    return b"".join(new for _, new in spliced(file, parsed(file, "song").edits(genres), len(data)))
+    return b"".join(new for _, new in spliced(file, parsed(file, "song").edits({GENRE: genres}), len(data)))

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tag_files import ODD, SURE, TEXT, put, row, song, state, write
 from zhanr.errors import ConfigError, PlanError
 from zhanr.files import path_cell, read_path_cell
+from zhanr.tags.formats import open_tags
 from zhanr.tags.journal import Journal
 from zhanr.tags.plan import COLUMNS, Row, plan, read_plan, write_plan
-from zhanr.tags.policy import Evidence, Policy, decide, read_names, read_thresholds, read_whitelist
+from zhanr.tags.policy import Evidence, Mode, Policy, decide, read_names, read_thresholds, read_whitelist
 from zhanr.tags.target import Check
 from zhanr.tags.undo import undo
 from zhanr.words import distinct, join, split
@@ -248,3 +249,57 @@ def test_a_whitelist_that_is_not_there_is_no_genre(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="no such file"):
             read_whitelist(name)
     assert read_whitelist("R&B/Soul") == {"rbsoul"}
+
+
+PUNK = Evidence({"rock": 0.95, "jazz": 0.04}, "rock", styles=("post-punk", "punk"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "old", "styles", "genres", "wanted"),
+    [
+        ("empty", (), (), ("Rock",), ("Post-Punk", "Punk")),
+        ("empty", ("Pop",), (), ("Pop",), ("Post-Punk", "Punk")),  # the genre stays, its field of styles is empty
+        ("empty", (), ("Ska",), ("Rock",), ()),
+        ("replace", ("Rock",), ("Ska",), ("Rock",), ("Post-Punk", "Punk")),
+        ("add", ("Pop",), ("Ska", "punk"), ("Pop", "Rock"), ("Ska", "punk", "Post-Punk")),
+    ],
+)
+def test_styles_follow_the_policy_in_a_field_of_their_own(
+    mode: Mode, old: tuple[str, ...], styles: tuple[str, ...], genres: tuple[str, ...], wanted: tuple[str, ...]
+) -> None:
+    decision = decide(Policy(mode, styles="field"), old, PUNK, styles)
+    assert (decision.write, decision.genres, decision.styles) == (True, genres, wanted)
+    assert decide(Policy(mode), old, PUNK, styles).styles == ()
+
+
+def test_styles_are_left_out_where_nothing_is_sure_or_the_genre_was_wrong() -> None:
+    rules = Policy("replace", styles="field")
+    assert not decide(rules, (), replace(PUNK, genre=None, reason="not sure")).write
+    assert decide(rules, (), replace(PUNK, correction="Jazz")).styles == ()
+    assert decide(rules, (), replace(PUNK, correction="Rock")).styles == ("Post-Punk", "Punk")
+    assert not decide(rules, ("Rock",), PUNK, ("Punk", "Post-Punk")).write
+    assert decide(Policy(styles="genre"), (), replace(PUNK, correction="Jazz")).genres == ("Jazz",)
+    assert decide(replace(rules, whitelist=frozenset({"jazz"})), (), PUNK).styles == ("Post-Punk", "Punk")
+    with pytest.raises(ConfigError, match="means something else"):
+        assert replace(rules, style_field="Artist").field
+
+
+def test_a_plan_holds_the_styles_in_a_column_of_their_own(tmp_path: Path) -> None:
+    song_path = put(tmp_path)
+    (planned,) = plan([(song_path, PUNK)], Policy("empty", styles="field", style_field="substyle"))
+    assert isinstance(planned, Row)
+    write_plan([planned], tmp_path / "plan.csv")
+    text = (tmp_path / "plan.csv").read_text(encoding="utf-8-sig")
+    assert "write,genre,field:SUBSTYLE,old," in text
+    assert ",Post-Punk; Punk," in text
+    assert read_plan(tmp_path / "plan.csv")[0].wanted == planned.wanted
+    before = state(tmp_path)
+    assert [o.status for o in write(read_plan(tmp_path / "plan.csv"), tmp_path / "j.undo")] == ["written"]
+    with open_tags(song_path) as opened:
+        assert (opened.tags.genres, opened.tags.texts("SUBSTYLE")) == (planned.old, ("Post-Punk", "Punk"))
+    assert [o.status for o in undo(Journal.read(tmp_path / "j.undo"))] == ["restored"]
+    assert state(tmp_path) == before
+    for wrong, why in (("field:ARTIST", "something else"), ("field:A,field:B", "more than one field")):
+        (tmp_path / "odd.csv").write_text(text.replace("field:SUBSTYLE", wrong), encoding="utf-8")
+        with pytest.raises(PlanError, match=why):
+            read_plan(tmp_path / "odd.csv")

@@ -73,6 +73,7 @@ SETTINGS = (
         "whitelist", str, None, "Tags: the only genres to write, a file with one a line or a list with commas.",
         "all genres",
     ),
+    Setting("style_field", str, "STYLE", "Tags: the field that `zhanr tag plan --styles field` writes styles into."),
 )  # fmt: skip
 """All settings, in the order in which they are shown."""
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -12,6 +12,7 @@ from zhanr import settings
 from zhanr.cli import output
 
 app = typer.Typer(invoke_without_command=True)
+WIDTH = max(len(setting.name) for setting in settings.SETTINGS)
 
 
 @app.callback()
@@ -49,12 +50,12 @@ def _show(value: settings.Value) -> None:
     origin = {"default": "default", "file": "from the file", "environment": f"from ${setting.environment}"}[
         value.source
     ]
-    line = Text(f"{setting.name:<10} ", style="bold").append(shown, style="" if value.source == "default" else "cyan")
+    line = Text(f"{setting.name:<{WIDTH}} ", style="bold").append(shown, style="" if value.source == "default" else "cyan")
     line.append(f"  ({origin}" + ("" if value.source == "default" else f"; default: {default}") + ")", style="dim")
     choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
     console = Console(highlight=False)
     console.print(line, soft_wrap=True)
-    console.print(Text(f"{'':<11}{setting.help}{choices}", style="dim"), soft_wrap=True)
+    console.print(Text(f"{'':<{WIDTH + 1}}{setting.help}{choices}", style="dim"), soft_wrap=True)
 
 
 @app.command("set")

@@ -24,7 +24,7 @@ app = typer.Typer(no_args_is_help=True)
 
 Mode = Literal["empty", "replace", "add"]
 Case = Literal["title", "lower", "upper", "keep"]
-Styles = Literal["none", "genre"]
+Styles = Literal["none", "genre", "field"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
@@ -54,7 +54,11 @@ def make_plan(
         float | None, typer.Option(help="Write further genres too, from this probability on, as separate values.")
     ] = None,
     styles: Annotated[
-        Styles, typer.Option(help="Write the styles too (punk, ambient): as further genres, or not at all.")
+        Styles,
+        typer.Option(
+            help="Write the styles too (punk, ambient): as further genres, into a field of their own "
+            "(STYLE, or the setting style_field), or not at all."
+        ),
     ] = "none",
     precision: output.PrecisionOption = None,
     no_genre: Annotated[
@@ -168,7 +172,8 @@ def _policy(
         whitelist=read_whitelist(allowed) if allowed else None,
         case=case,
         also=also,
-        styles=styles == "genre",
+        styles=styles,
+        style_field=settings.text("style_field") or Policy.style_field,
         no_genre=frozenset(map(genre_key, no_genre or [])),
     )
 
@@ -186,7 +191,14 @@ def _show_row(row: Row, *, as_json: bool) -> None:
         return
     confidence = "    " if row.confidence is None else f"{row.confidence:>4.0%}"
     sign = "+" if row.write else " "
-    _print(f"{sign} {confidence} {_names(row.old) or '(none)'} -> {_names(row.genres)}  {row.path}  ({row.reason})")
+    change = _change(row.old, row.genres, row.field, row.styles)
+    _print(f"{sign} {confidence} {change}  {row.path}  ({row.reason})")
+
+
+def _change(old: tuple[str, ...], new: tuple[str, ...], field: str, styles: tuple[str, ...]) -> str:
+    """What becomes of the genres, and what the field of styles shall say."""
+    genres = "" if old == new and field else f"{_names(old) or '(none)'} -> {_names(new)}"
+    return ", ".join(filter(None, [genres, f"{field}: {_names(styles)}" if field else ""]))
 
 
 def _names(genres: Iterable[str]) -> str:
@@ -304,7 +316,8 @@ def _show_outcome(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         output.json_line(outcome.to_dict())
         return
-    change = f"{_names(outcome.old) or '(none)'} -> {_names(outcome.genres)}  " if outcome.genres else ""
+    wrote = outcome.genres or outcome.field
+    change = f"{_change(outcome.old, outcome.genres, outcome.field, outcome.styles)}  " if wrote else ""
     reason = f": {outcome.reason}" if outcome.reason else ""
     line = f"{outcome.status:<16} {change}{outcome.path}{reason}"
     output.fail(line) if outcome.bad else _print(line)

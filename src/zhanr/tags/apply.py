@@ -19,6 +19,7 @@ from zhanr.errors import TagError
 from zhanr.files import Temporary, sweep, temporary, write_failure
 from zhanr.tags.formats import TagFile, checked_genres, open_tags
 from zhanr.tags.formats.edits import Edit, inverse, spliced
+from zhanr.tags.formats.fields import Wanted
 from zhanr.tags.journal import Journal, JournalEntry
 from zhanr.tags.plan import Row
 from zhanr.tags.target import Check, checked_target, copy_attributes, real
@@ -37,6 +38,8 @@ class Outcome:
     genres: tuple[str, ...] = ()
     old: tuple[str, ...] = ()
     reason: str = ""
+    field: str = ""
+    styles: tuple[str, ...] = ()
 
     @property
     def bad(self) -> bool:
@@ -51,7 +54,7 @@ class Outcome:
             "genres": list(self.genres),
             "old": list(self.old),
             "reason": self.reason,
-        }
+        } | ({"field": self.field, "styles": list(self.styles)} if self.field else {})
 
 
 @dataclass(frozen=True)
@@ -79,35 +82,47 @@ def folders(rows: Iterable[Row]) -> tuple[Path, ...]:
 
 def _outcome(row: Row, journal: Journal | None, options: Options) -> Outcome:
     old: tuple[str, ...] = row.old
+
+    def outcome(status: Status, reason: str = "") -> Outcome:
+        return Outcome(row.path, status, row.genres, old, reason, row.field, row.styles)
+
     try:
         target = real(row.path)
-        genres = checked_genres(row.genres, target)
+        wanted = _checked(row, target)
         with open_tags(target) as opened:
             old = opened.tags.genres
-            if old == genres:
-                return Outcome(row.path, "done", genres, old, "it says so already")
+            wanted = {field: values for field, values in wanted.items() if opened.tags.texts(field) != values}
+            if not wanted:
+                return outcome("done", "it says so already")
             status = checked_target(target, split_links=options.split_links)
             if not row.check.agrees(status):
                 raise TagError(target, CHANGED)
             if journal is None:
                 if spliced_sha256(opened.file, ()) != row.check.sha256:
                     raise TagError(target, CHANGED)
-                opened.edits(genres)
-                return Outcome(row.path, "would be written", genres, old)
-            note = _write(opened, row, genres, journal, options, status)
-        return Outcome(row.path, "written", genres, old, note)
+                opened.edits(wanted)
+                return outcome("would be written")
+            return outcome("written", _write(opened, row, wanted, journal, options, status))
     except TagError as error:
-        return Outcome(row.path, "refused", row.genres, old, error.reason)
+        return outcome("refused", error.reason)
     except ValueError as error:
-        return Outcome(row.path, "refused", row.genres, old, str(error))
+        return outcome("refused", str(error))
     except OSError as error:
-        return Outcome(row.path, "failed", row.genres, old, f"{write_failure(error)}; the file is as it was")
+        return outcome("failed", f"{write_failure(error)}; the file is as it was")
+
+
+def _checked(row: Row, target: Path) -> dict[str, tuple[str, ...]]:
+    """What a row wants to be written. Raises `TagError` where that is nothing, or no tag can hold it."""
+    wanted = {field: checked_genres(values, target) for field, values in row.wanted.items() if values}
+    if not wanted:
+        raise TagError(target, "no genre is given")
+    return wanted
 
 
 def _write(
     opened: TagFile,
     row: Row,
-    genres: tuple[str, ...],
+    wanted: Wanted,
     journal: Journal,
     options: Options,
     status: os.stat_result,
@@ -115,7 +130,7 @@ def _write(
     """Make, check, remember and place the new version; a note for the person, mostly empty."""
     target = opened.path
     with temporary(target) as new:
-        back, new_sha256 = _make(opened, row.check, genres, new)
+        back, new_sha256 = _make(opened, row.check, wanted, new)
         mtime_ns = status.st_mtime_ns if options.keep_mtime else None
         owned = copy_attributes(target, status, new.path, mtime_ns=mtime_ns)
         new.sync()
@@ -127,16 +142,17 @@ def _write(
     return "" if owned else "it belongs to you now: its owner can't be kept without more rights"
 
 
-def _make(opened: TagFile, check: Check, genres: tuple[str, ...], new: Temporary) -> tuple[tuple[Edit, ...], str]:
+def _make(opened: TagFile, check: Check, wanted: Wanted, new: Temporary) -> tuple[tuple[Edit, ...], str]:
     """Write the new version, compare it with the old one, and try the way back: the edits of that, and its hash."""
     target = opened.path
-    edits = opened.edits(genres)
+    edits = opened.edits(wanted)
     old_sha256, new_sha256 = write_spliced(opened.file, edits, opened.size, new)
     if old_sha256 != check.sha256:
         raise TagError(target, CHANGED)
     back = inverse(opened.file, edits)
     with open_tags(new.path) as made:
-        reason = difference(facts(opened, suffix=target.suffix), facts(made, suffix=target.suffix), genres)
+        before, after = (facts(one, wanted, suffix=target.suffix) for one in (opened, made))
+        reason = difference(before, after, wanted)
     if reason:
         raise TagError(target, f"not written, because {reason}")
     if spliced_sha256(new.file, back) != old_sha256:

@@ -17,14 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zhanr.errors import FileError, PlanError, TagError
+from zhanr.errors import ConfigError, FileError, PlanError, TagError
 from zhanr.files import path_cell, read_failure, read_path_cell, replacing
-from zhanr.tags.formats import checked_genre, read_genres
+from zhanr.tags.formats import checked_genre, open_tags
+from zhanr.tags.formats.fields import GENRE, checked_field
 from zhanr.tags.policy import Evidence, Policy, decide
 from zhanr.tags.target import Check, real
 from zhanr.words import distinct, join, split
 
 COLUMNS = ("write", "genre", "old", "confidence", "reason", "path", "check")
+_FIELD = "field:"  # begins the name of the column of a field beside the genre
 _NEEDED = ("write", "genre", "path", "check")
 _YES, _NO = ("yes", "y", "true", "1", "x"), ("no", "n", "false", "0", "")
 _CHECK = re.compile(r"size=(\d+) mtime=(-?\d+) sha256=([0-9a-f]{64})")
@@ -42,6 +44,13 @@ class Row:
     confidence: float | None = None
     reason: str = ""
     write: bool = True
+    field: str = ""
+    styles: tuple[str, ...] = ()
+
+    @property
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """What the file shall say, by field; what is empty stays as it is."""
+        return {GENRE: self.genres} | ({self.field: self.styles} if self.field else {})
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -52,7 +61,7 @@ class Row:
             "old": list(self.old),
             "confidence": None if self.confidence is None else round(self.confidence, 4),
             "reason": self.reason,
-        }
+        } | ({"field": self.field, "styles": list(self.styles)} if self.field else {})
 
 
 def plan(songs: Iterable[tuple[Path, Evidence] | FileError], policy: Policy) -> Iterator[Row | FileError]:
@@ -74,28 +83,42 @@ def plan(songs: Iterable[tuple[Path, Evidence] | FileError], policy: Policy) -> 
 
 
 def _row(path: Path, target: Path, answer: Evidence, policy: Policy) -> Row:
-    old = read_genres(target)
-    decision = decide(policy, old, answer)
-    return Row(path, decision.genres, Check.of(target), old, answer.confidence, decision.reason, decision.write)
+    field = policy.field
+    with open_tags(target) as opened:
+        old, styles = opened.tags.genres, opened.tags.texts(field) if field else ()
+    decision = decide(policy, old, answer, styles)
+    return Row(
+        path,
+        decision.genres,
+        Check.of(target),
+        old,
+        answer.confidence,
+        decision.reason,
+        decision.write,
+        field if decision.styles else "",
+        decision.styles,
+    )
 
 
 def write_plan(rows: Iterable[Row], path: Path) -> None:
     """Write a plan, all of it or nothing. Raises `PlanError`."""
-    buffer = io.StringIO()
+    buffer, rows = io.StringIO(), list(rows)
+    fields = sorted({row.field for row in rows if row.field})
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow([*COLUMNS[:2], *(_FIELD + field for field in fields), *COLUMNS[2:]])
     for row in rows:
-        writer.writerow(_cells(row))
+        writer.writerow(_cells(row, fields))
     if not path.parent.is_dir():
         raise PlanError(path, "there is no such folder to write the plan to")
     with replacing(path, error=PlanError) as temporary:
         temporary.write_bytes(buffer.getvalue().encode("utf-8-sig"))  # Excel takes it for UTF-8 only with this mark
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, fields: list[str]) -> list[str]:
     check = f"size={row.check.size} mtime={row.check.mtime_ns} sha256={row.check.sha256}"
     confidence = "" if row.confidence is None else f"{row.confidence:.2f}"
-    cells = [join(row.genres), join(row.old), confidence, row.reason]
+    own = (join(row.styles) if field == row.field else "" for field in fields)
+    cells = [join(row.genres), *own, join(row.old), confidence, row.reason]
     shown = ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in cell) for cell in cells]
     safe = ["'" + cell if cell.startswith(_FORMULA) else cell for cell in shown]
     return ["yes" if row.write else "no", *safe, path_cell(row.path), check]
@@ -153,7 +176,10 @@ def _columns(cells: list[str]) -> dict[str, int]:
     places = {name.strip().lower(): i for i, name in enumerate(cells)}
     if missing := [name for name in _NEEDED if name not in places]:
         raise KeyError(f"the first line lacks the column {', '.join(missing)}")
-    return {name: places[name] for name in COLUMNS if name in places}
+    fields = [name for name in places if name.startswith(_FIELD)]
+    if len(fields) > 1:
+        raise KeyError(f"it has more than one field beside the genre: {', '.join(fields)}")
+    return {name: places[name] for name in (*COLUMNS, *fields) if name in places}
 
 
 def _read_row(cells: dict[str, str]) -> Row:
@@ -164,16 +190,28 @@ def _read_row(cells: dict[str, str]) -> Row:
         raise ValueError(f'"write" is yes or no, not {cells["write"]!r}')
     write = word in _YES
     genres = distinct(split(_plain(cells["genre"])))
-    if write and not genres:
+    field, styles = _own_field(cells)
+    if write and not (genres or styles):
         raise ValueError('"write" says yes, but there is no genre; write a genre, or no')
-    for genre in genres if write else ():
-        checked_genre(genre)
+    for text in (*genres, *styles) if write else ():
+        checked_genre(text)
     match = _CHECK.fullmatch(cells["check"].strip())
     if match is None:
         raise ValueError('"check" was changed; without it zhanr can\'t know whether the file is still the same')
     check = Check(int(match[1]), int(match[2]), match[3])
     reason, old = cells.get("reason", ""), tuple(split(_plain(cells.get("old", ""))))
-    return Row(read_path_cell(cells["path"]), genres, check, old, _number(cells.get("confidence", "")), reason, write)
+    path, confidence = read_path_cell(cells["path"]), _number(cells.get("confidence", ""))
+    return Row(path, genres, check, old, confidence, reason, write, field, styles)
+
+
+def _own_field(cells: dict[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The name of the field beside the genre and what it shall say; nothing where its cell is empty."""
+    name = next((name for name in cells if name.startswith(_FIELD)), "")
+    styles = distinct(split(_plain(cells.get(name, ""))))
+    try:
+        return (checked_field(name.removeprefix(_FIELD)), styles) if styles else ("", ())
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
 
 
 def _plain(cell: str) -> str:

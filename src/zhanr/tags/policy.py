@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -13,10 +13,12 @@ from typing import Literal, get_args
 from zhanr.config import read_toml
 from zhanr.errors import ConfigError
 from zhanr.tags.formats import checked_genre
+from zhanr.tags.formats.fields import checked_field
 from zhanr.words import distinct, genre_key
 
 Mode = Literal["empty", "replace", "add"]
 Case = Literal["title", "lower", "upper", "keep"]
+Styles = Literal["none", "genre", "field"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 CASES: tuple[Case, ...] = get_args(Case)
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"hiphop": ("Hip-Hop",)})
@@ -32,8 +34,8 @@ class Policy:
     "add" keeps those. `threshold` is the least probability, `thresholds` has other ones for some genres. `names` maps a
     genre to the names that are written (to none: never). `whitelist` are the only genres that may be written. `also` is
     the probability from which on a second and third genre is written too. `no_genre` are words that count as
-    no genre. With `styles`, the styles are written as further genres. Genres are compared by `genre_key`, so that
-    spelling doesn't matter.
+    no genre. `styles` are written as further genres ("genre"), into the field of tags that `style_field` names
+    ("field"), by the same `mode`, or not at all. Genres are compared by `genre_key`, so that spelling doesn't matter.
     """
 
     mode: Mode = "empty"
@@ -44,7 +46,13 @@ class Policy:
     case: Case = "title"
     also: float | None = None
     no_genre: frozenset[str] = frozenset()
-    styles: bool = False
+    styles: Styles = "none"
+    style_field: str = "STYLE"
+
+    @property
+    def field(self) -> str:
+        """The field of its own that is written beside the genre, or ""."""
+        return checked_field(self.style_field) if self.styles == "field" else ""
 
     def __post_init__(self) -> None:
         """Refuse values out of range."""
@@ -98,10 +106,38 @@ class Decision:
     genres: tuple[str, ...]
     write: bool
     reason: str
+    styles: tuple[str, ...] = ()
 
 
-def decide(policy: Policy, old: tuple[str, ...], answer: Evidence) -> Decision:
-    """Apply the rules to one song. What isn't written still names the likeliest genres, for a person to decide."""
+def decide(policy: Policy, old: tuple[str, ...], answer: Evidence, old_styles: tuple[str, ...] = ()) -> Decision:
+    """Apply the rules to one song, and to what the field of styles says now."""
+    decision = _on_genres(policy, old, answer)
+    styles = _in_their_field(policy, old_styles, answer)
+    if not styles or _doubt(policy, answer):
+        return decision
+    if decision.write:
+        return replace(decision, styles=styles)
+    return Decision(old, True, f"{decision.reason}; the styles alone", styles)
+
+
+def _in_their_field(policy: Policy, old: tuple[str, ...], answer: Evidence) -> tuple[str, ...]:
+    """What the field of styles shall say; nothing where it stays as it is. The whitelist is one of genres."""
+    new = distinct(_written(policy, _styles(answer))) if policy.styles == "field" else ()
+    if not new or (policy.mode == "empty" and old):
+        return ()
+    wanted = _beside(old, new) if policy.mode == "add" else new
+    return () if set(map(genre_key, wanted)) == set(map(genre_key, old)) else wanted
+
+
+def _styles(answer: Evidence) -> tuple[str, ...]:
+    """The styles of a song; none where the person says that the genre, whose styles they are, is wrong."""
+    best = max(answer.probabilities, key=lambda genre: answer.probabilities[genre], default="")
+    wrong = answer.correction and genre_key(answer.correction) != genre_key(answer.genre or best)
+    return () if wrong else answer.styles
+
+
+def _on_genres(policy: Policy, old: tuple[str, ...], answer: Evidence) -> Decision:
+    """The rules for genres. What isn't written still names the likeliest ones, for a person to decide."""
     new = distinct(_candidates(policy, answer))
     kept = tuple(g for g in old if genre_key(g) not in policy.no_genre)
     genres = _beside(kept, new) if policy.mode == "add" else new
@@ -148,7 +184,7 @@ def _candidates(policy: Policy, answer: Evidence) -> list[str]:
         first = answer.genre or next(iter(ranked), None)
         more = [g for g in ranked if policy.also is not None and answer.probabilities[g] >= policy.also and g != first]
         names = tuple(_written(policy, ([first] if first else []) + more))
-    styles = answer.styles if policy.styles else ()
+    styles = _styles(answer) if policy.styles == "genre" else ()
     return [
         n for n in (*names, *_written(policy, styles)) if policy.whitelist is None or genre_key(n) in policy.whitelist
     ]

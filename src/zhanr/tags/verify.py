@@ -6,7 +6,7 @@ Everything is compared before the new file takes the old one's place; the first 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -28,9 +28,11 @@ from zhanr.errors import AudioError, TagError
 from zhanr.files import read_failure
 from zhanr.tags.formats import TagFile
 from zhanr.tags.formats.edits import Tags
+from zhanr.tags.formats.fields import GENRE, Wanted
 from zhanr.tags.formats.id3 import ID3V1_COMMENT
 
 _GENRE_KEYS = frozenset({"tcon", "tco", "genre", "\xa9gen", "gnre", "wm/genre"})
+_FREE_KEYS = ("TXXX:", "----:com.apple.iTunes:")
 _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
     "FLAC": FLAC,
     "Ogg": mutagen.File,
@@ -47,55 +49,66 @@ _OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What a file is, as far as a change of its genre must not change it; and its genres by each reader."""
+    """What a file is, as far as a change of some fields must not change it; and their values by each reader."""
 
     payload: str
     own: Tags
     ffmpeg: Metadata
     mutagen: Mapping[str, Any]
-    mutagen_genres: tuple[str, ...]
+    mutagen_texts: Mapping[str, tuple[str, ...]]
 
 
-def facts(opened: TagFile, *, suffix: str) -> Facts:
+def facts(opened: TagFile, fields: Collection[str], *, suffix: str) -> Facts:
     """Read a file in three ways. Raises `TagError` where one of them fails."""
     path = opened.path
     try:
-        others, genres = _by_mutagen(opened)
+        others, texts = _by_mutagen(opened, fields)
         payload = payload_sha256(path, sound_only=False)
-        return Facts(payload, opened.tags, read_metadata(path, suffix=suffix), others, genres)
+        return Facts(payload, opened.tags, read_metadata(path, suffix=suffix), others, texts)
     except AudioError as error:
         raise TagError(path, error.reason) from error
     except OSError as error:
         raise TagError(path, read_failure(error)) from error
 
 
-def difference(old: Facts, new: Facts, genres: tuple[str, ...]) -> str | None:
-    """Why the new file must not replace the old one, or None where only its genre is another."""
+def difference(old: Facts, new: Facts, wanted: Wanted) -> str | None:
+    """Why the new file must not replace the old one, or None where only the wanted fields are others."""
     if new.payload != old.payload:
         return "its sound would change"
-    if new.own.others != old.own.others:
+    if new.own.others(wanted) != old.own.others(wanted):
         return "its other tags would change"
     if new.mutagen != old.mutagen:
         return f"its other tags would change ({_names(old.mutagen, new.mutagen)})"
-    if new.ffmpeg.texts != old.ffmpeg.texts:
-        return f"its other tags would change ({_names(old.ffmpeg.texts, new.ffmpeg.texts)})"
+    before, after = (_other_texts(one.ffmpeg, wanted) for one in (old, new))
+    if after != before:
+        return f"its other tags would change ({_names(before, after)})"
     if (new.ffmpeg.chapters, new.ffmpeg.streams) != (old.ffmpeg.chapters, old.ffmpeg.streams):
         return "its chapters, covers or streams would change"
-    wanted = "; ".join(genres)
-    if new.own.genres != genres or new.mutagen_genres != genres:
-        return f"this kind of tag can't hold the genre {wanted!r}: it would be read as {_said(new)!r}"
-    if not _agrees(new.ffmpeg.genre, genres) and not (new.own.hidden and new.ffmpeg.genre is None):
-        return f"FFmpeg would not read the genre {wanted!r}, but {new.ffmpeg.genre!r}"
+    return next(filter(None, (_misread(new, field, values) for field, values in wanted.items())), None)
+
+
+def _misread(new: Facts, field: str, values: tuple[str, ...]) -> str | None:
+    """Why a field doesn't say what it shall, or None."""
+    name, wanted, said = field.lower(), "; ".join(values), new.mutagen_texts.get(field, ())
+    if new.own.texts(field) != values or said != values:
+        return f"this kind of tag can't hold the {name} {wanted!r}: it would be read as {'; '.join(said)!r}"
+    text = new.ffmpeg.genre if field == GENRE else _text(new.ffmpeg, field)
+    if not _agrees(text, values) and not (new.own.hidden and text is None):
+        return f"FFmpeg would not read the {name} {wanted!r}, but {text!r}"
     return None
 
 
-def _agrees(text: str | None, genres: tuple[str, ...]) -> bool:
-    """Whether FFmpeg's one text is one of the genres, or names all of them."""
-    return text is not None and (text in genres or all(genre in text for genre in genres))
+def _agrees(text: str | None, values: tuple[str, ...]) -> bool:
+    """Whether FFmpeg's one text is one of the values, or names all of them."""
+    return text is not None and (text in values or all(value in text for value in values))
 
 
-def _said(new: Facts) -> str:
-    return "; ".join(new.mutagen_genres)
+def _text(found: Metadata, field: str) -> str | None:
+    return next((text for (_, name), text in sorted(found.texts.items()) if name == field.lower()), None)
+
+
+def _other_texts(found: Metadata, fields: Collection[str]) -> dict[tuple[str, str], str]:
+    return {place: text for place, text in found.texts.items() if place[1].upper() not in fields}
 
 
 def _names(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> str:
@@ -103,26 +116,35 @@ def _names(old: Mapping[Any, Any], new: Mapping[Any, Any]) -> str:
     return ", ".join(str(k if isinstance(k, str) else k[1]) for k in changed[:5])
 
 
-def _by_mutagen(opened: TagFile) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-    """Everything but the genre as mutagen reads it, by name, as hashes; and the genres."""
+def _by_mutagen(opened: TagFile, fields: Collection[str]) -> tuple[Mapping[str, Any], Mapping[str, tuple[str, ...]]]:
+    """Everything but some fields as mutagen reads it, by name, as hashes; and the values of those fields."""
     others: dict[str, list[str]] = {}
-    genres: list[str] = []
+    texts: dict[str, list[str]] = {}
     try:
         items = list(_items(opened.file, opened.kind))
     except Exception as error:  # mutagen lets any error out of a damaged file
         raise TagError(opened.path, f"mutagen can't read its tags ({error})") from error
     for key, value in items:
-        if key.lower() in _GENRE_KEYS:
-            genres += _texts(value)
+        if (field := _field(key)) in fields:
+            texts.setdefault(field, []).extend(_texts(value))
         else:
             digest = hashlib.sha256(repr(value).encode(errors="replace")).hexdigest()
             others[key] = sorted({*others.get(key, ()), digest})
-    return others, tuple(dict.fromkeys(genres))
+    return others, {field: tuple(dict.fromkeys(values)) for field, values in texts.items()}
+
+
+def _field(key: str) -> str:
+    """The field of one of mutagen's names: `TXXX:STYLE` of ID3 and `----:com.apple.iTunes:STYLE` of MP4 are "STYLE"."""
+    if key.lower() in _GENRE_KEYS:
+        return GENRE
+    name = next((key[len(start) :] for start in _FREE_KEYS if key.startswith(start)), key).upper()
+    return "" if name == GENRE else name
 
 
 def _texts(value: Any) -> list[str]:
     values = getattr(value, "genres", None) or (value if isinstance(value, list) else [value])
-    return [text for v in values for text in str(v).split("\0")]
+    texts = (v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values)
+    return [part for text in texts for part in text.split("\0")]
 
 
 def _items(file: BinaryIO, kind: str) -> Iterator[tuple[str, Any]]:

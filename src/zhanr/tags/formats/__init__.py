@@ -17,6 +17,7 @@ from zhanr.errors import TagError
 from zhanr.files import read_failure
 from zhanr.tags.formats.asf import asf_tags
 from zhanr.tags.formats.edits import Edit, Tags, changes, ordered, read_at
+from zhanr.tags.formats.fields import Wanted
 from zhanr.tags.formats.flac import flac_tags
 from zhanr.tags.formats.mp4 import mp4_tags
 from zhanr.tags.formats.ogg import ogg_tags
@@ -52,10 +53,10 @@ class TagFile:
     size: int
     tags: Tags
 
-    def edits(self, genres: tuple[str, ...]) -> tuple[Edit, ...]:
-        """The changes that give the file these genres. Raises `TagError`."""
+    def edits(self, wanted: Wanted) -> tuple[Edit, ...]:
+        """The changes that give the file these values. Raises `TagError`."""
         try:
-            return changes(self.file, ordered(self.tags.edits(genres), self.size))
+            return changes(self.file, ordered(self.tags.edits(wanted), self.size))
         except (ValueError, struct.error, IndexError) as error:
             raise TagError(self.path, str(error)) from error
 

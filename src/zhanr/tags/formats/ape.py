@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from zhanr.tags.formats.fields import Wanted, exchanged
 from zhanr.tags.formats.id3 import id3v1_frames
 
 _MARK = b"APETAGEX"
 _HAS_HEADER, _IS_HEADER = 1 << 31, 1 << 29
+_Item = tuple[int, bytes, bytes]
 _KIND = 0b110  # of an item: 0 is text
 
 
@@ -16,7 +19,7 @@ _KIND = 0b110  # of an item: 0 is text
 class Ape:
     """An APEv2 tag: its items as (flags, key, value), its version, and whether a header stands before them."""
 
-    items: tuple[tuple[int, bytes, bytes], ...] = ()
+    items: tuple[_Item, ...] = ()
     version: int = 2000
     header: bool = True
     flags: int = 0
@@ -37,28 +40,24 @@ class Ape:
             raise ValueError("its APEv2 tag is damaged")
         return cls(tuple(items), version, data.startswith(_MARK), flags & ~(_HAS_HEADER | _IS_HEADER))
 
-    @property
-    def genres(self) -> tuple[str, ...]:
-        """The genres."""
-        texts = [v.decode("utf-8", "replace") for kind, key, v in self.items if _is_genre(key) and not kind & _KIND]
-        return tuple(dict.fromkeys(g.strip() for text in texts for g in text.split("\0") if g.strip()))
+    def texts(self, field: str) -> tuple[str, ...]:
+        """The values of a field."""
+        mine = (item for item in self.items if _field(item) == field and not item[0] & _KIND)
+        values = (text.strip() for _, _, value in mine for text in value.decode("utf-8", "replace").split("\0"))
+        return tuple(dict.fromkeys(filter(None, values)))
 
-    def others(self) -> tuple[object, ...]:
-        """Everything but the genre."""
-        return tuple(item for item in self.items if not _is_genre(item[1]))
+    def others(self, fields: Collection[str]) -> tuple[object, ...]:
+        """Everything but some fields."""
+        return tuple(item for item in self.items if _field(item) not in fields)
 
-    def with_genres(self, genres: tuple[str, ...]) -> bytes:
-        """The whole tag with other genres."""
-        key = next((k for _, k, _ in self.items if _is_genre(k)), b"Genre")
-        new = [(0, key, b"\0".join(g.encode() for g in genres))]
-        items = []
-        for item in self.items:
-            if _is_genre(item[1]):
-                items += new
-                new = []
-            else:
-                items.append(item)
-        items += new
+    def with_texts(self, wanted: Wanted) -> bytes:
+        """The whole tag with other values."""
+        keys = {_field(item): item[1] for item in reversed(self.items)}
+        new = {
+            field: [(0, keys.get(field, field.capitalize().encode()), b"\0".join(v.encode() for v in values))]
+            for field, values in wanted.items()
+        }
+        items = exchanged(self.items, _field, new)
         body = b"".join(struct.pack("<2I", len(v), kind) + k + b"\0" + v for kind, k, v in items)
         flags = self.flags | (_HAS_HEADER if self.header else 0)
         frame = struct.pack("<8s3I", _MARK, self.version, len(body) + 32, len(items))
@@ -75,5 +74,5 @@ def from_id3v1(tag: bytes) -> Ape:
     return Ape(tuple((0, key, str(frames[name]).encode()) for name, key in _ID3V1.items() if name in frames))
 
 
-def _is_genre(key: bytes) -> bool:
-    return key.lower() == b"genre"
+def _field(item: _Item) -> str:
+    return item[1].decode("latin-1").upper()

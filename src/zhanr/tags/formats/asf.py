@@ -6,10 +6,12 @@ Microsoft's Advanced Systems Format Specification, 3.11.
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from typing import BinaryIO
 from uuid import UUID
 
 from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.fields import GENRE, Wanted, exchanged, free_field
 
 _EXTENDED = UUID("D2D0A440-E307-11D2-97F0-00A0C95EA850").bytes_le
 _PROPERTIES = UUID("8CABDCA1-A947-11CF-8EE4-00C00C205365").bytes_le
@@ -24,15 +26,20 @@ def asf_tags(file: BinaryIO, size: int) -> Tags:
     objects = _objects(file, size)
     place = next((o for o in objects if o[0] == _EXTENDED), None)
     attributes = _attributes(read_at(file, place[1] + 24, place[2] - place[1] - 24)) if place else []
-    genres = tuple(dict.fromkeys(filter(None, (_text(a) for a in attributes if _is_genre(a)))))
 
-    def edits(wanted: tuple[str, ...]) -> list[Edit]:
+    def texts(field: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(filter(None, (_text(a) for a in attributes if _field(a) == field))))
+
+    def others(fields: Collection[str]) -> tuple[object, ...]:
+        return tuple(a for a in attributes if _field(a) not in fields)
+
+    def edits(wanted: Wanted) -> list[Edit]:
         body = _render(attributes, wanted)
         new = _EXTENDED + struct.pack("<Q", len(body) + 24) + body
         at = place[1:] if place else (objects[-1][2], objects[-1][2])
         return _with_sizes(file, size, objects, Edit(*at, new), added=not place)
 
-    return Tags("ASF", genres, edits, tuple(a for a in attributes if not _is_genre(a)))
+    return Tags("ASF", texts, edits, others)
 
 
 def _objects(file: BinaryIO, size: int) -> list[_Object]:
@@ -69,8 +76,9 @@ def _name(attribute: bytes) -> str:
     return attribute[2 : 2 + struct.unpack_from("<H", attribute)[0]].decode("utf-16-le", "replace").rstrip("\0")
 
 
-def _is_genre(attribute: bytes) -> bool:
-    return _name(attribute).casefold() == _NAME.casefold()
+def _field(attribute: bytes) -> str | None:
+    name = _name(attribute)
+    return GENRE if name.casefold() == _NAME.casefold() else free_field(name)
 
 
 def _text(attribute: bytes) -> str:
@@ -78,22 +86,16 @@ def _text(attribute: bytes) -> str:
     return attribute[start:].decode("utf-16-le", "replace").strip("\0 ")
 
 
-def _attribute(genre: str) -> bytes:
-    name, value = (f"{text}\0".encode("utf-16-le") for text in (_NAME, genre))
+def _attribute(field: str, text: str) -> bytes:
+    name, value = (f"{part}\0".encode("utf-16-le") for part in (_NAME if field == GENRE else field, text))
     if len(value) > 0xFFFF:
         raise ValueError("the genre is too long for an ASF file")
     return struct.pack("<H", len(name)) + name + struct.pack("<HH", _TEXT, len(value)) + value
 
 
-def _render(attributes: list[bytes], genres: tuple[str, ...]) -> bytes:
-    new, result = [_attribute(g) for g in genres], []
-    for attribute in attributes:
-        if _is_genre(attribute):
-            result += new
-            new = []
-        else:
-            result.append(attribute)
-    result += new
+def _render(attributes: list[bytes], wanted: Wanted) -> bytes:
+    new = {field: [_attribute(field, value) for value in values] for field, values in wanted.items()}
+    result = exchanged(attributes, _field, new)
     return struct.pack("<H", len(result)) + b"".join(result)
 
 

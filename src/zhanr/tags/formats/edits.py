@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from zhanr.tags.formats.fields import GENRE, Wanted
 
 _CHUNK = 1 << 20
 _PIECE = 64
@@ -28,16 +30,21 @@ class Edit:
 class Tags:
     """What a file says of its genre, and how to make it say something else.
 
-    `kind` names the tag for people ("ID3v2.3"). `genres` are those of the tag that programs look at first. `edits`
-    gives the changes of the file for other genres. `others` is everything else that stands in the tags, as stored.
-    `hidden` says that FFmpeg doesn't look at that tag, because of another one behind it.
+    `kind` names the tag for people ("ID3v2.3"). `texts` gives the values of a field, those of the tag that programs
+    look at first. `edits` gives the changes of the file for other values. `others` is everything but some fields that
+    stands in the tags, as stored. `hidden` says that FFmpeg doesn't look at that tag, because of another one behind it.
     """
 
     kind: str
-    genres: tuple[str, ...]
-    edits: Callable[[tuple[str, ...]], list[Edit]]
-    others: tuple[object, ...] = ()
+    texts: Callable[[str], tuple[str, ...]]
+    edits: Callable[[Wanted], list[Edit]]
+    others: Callable[[Collection[str]], tuple[object, ...]]
     hidden: bool = False
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """The genres."""
+        return self.texts(GENRE)
 
 
 def ordered(edits: Iterable[Edit], size: int) -> tuple[Edit, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import BinaryIO
 
 from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.fields import Wanted
 from zhanr.tags.formats.stream import leading, secondary, trailing
 from zhanr.tags.formats.vorbis import Comment
 
@@ -21,12 +23,13 @@ def flac_tags(file: BinaryIO, size: int) -> Tags:
     place = next(((start, stop) for kind, start, stop in blocks if kind & 0x7F == _COMMENT), None)
     comment = Comment.parse(read_at(file, place[0] + 4, place[1] - place[0] - 4)) if place else Comment()
 
-    def edits(genres: tuple[str, ...]) -> list[Edit]:
-        new = comment.with_genres(genres)
-        return [*_replace(blocks, new), *secondary([*around, *last], genres)]
+    def edits(wanted: Wanted) -> list[Edit]:
+        return [*_replace(blocks, comment.with_texts(wanted)), *secondary([*around, *last], wanted)]
 
-    others = (comment.others(), *(tag.others() for _, _, tag in [*around, *last]))
-    return Tags("Vorbis comment", comment.genres, edits, others)
+    def others(fields: Collection[str]) -> tuple[object, ...]:
+        return (comment.others(fields), *(tag.others(fields) for _, _, tag in [*around, *last]))
+
+    return Tags("Vorbis comment", comment.texts, edits, others)
 
 
 def _blocks(file: BinaryIO, at: int, size: int) -> list[tuple[int, int, int]]:

@@ -1,23 +1,28 @@
 """ID3, frame by frame: the genre is exchanged, every other frame stays byte for byte as it is.
 
 mutagen would write a whole tag anew: in another order, text in other encodings, without what it doesn't know. Here only
-the frame TCON (TCO in ID3v2.2) is new; the version of the tag stays. mutagen reads the genre, so that "(17)" is "Rock".
+the frame TCON (TCO in ID3v2.2), or the TXXX of one's own field, is new; the version of the tag stays. mutagen reads the
+genre, so that "(17)" is "Rock".
 """
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
 from mutagen.id3 import ID3, TCON, ParseID3v1
+
+from zhanr.tags.formats.fields import GENRE, Wanted, exchanged, free_field
 
 _PADDING = 1024
 ID3V1_COMMENT = "COMM:ID3v1 Comment:eng"
 """How mutagen calls the comment of an ID3v1 tag."""
 _ID = {2: re.compile(rb"[A-Z0-9]{3}"), 3: re.compile(rb"[A-Z0-9]{4}"), 4: re.compile(rb"[A-Z0-9]{4}")}
 _GENRE = {2: b"TCO", 3: b"TCON", 4: b"TCON"}
+_FREE = {2: b"TXX", 3: b"TXXX", 4: b"TXXX"}
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 
 
@@ -52,53 +57,59 @@ class Id3:
         kept = flags & _UNSYNCHRONISED if version == 4 else 0
         return cls(version, frames, rest.rstrip(b"\0"), len(data), syncsafe, kept, data[4])
 
-    @property
-    def genres(self) -> tuple[str, ...]:
-        """The genres, numbers resolved to names."""
-        wanted = b"".join(f for f in self.frames if self._is_genre(f))
+    def texts(self, field: str) -> tuple[str, ...]:
+        """The values of a field; of the genre, numbers are resolved to names."""
+        wanted = b"".join(f for f in self.frames if self._field(f) == field)
         if not wanted:
             return ()
-        tag = cast(Any, ID3)(io.BytesIO(_header(self.version, self.revision, self.flags, len(wanted)) + wanted))
-        names = (str(g).strip() for frame in tag.getall("TCON") for g in frame.genres)
+        found = self._read(wanted).getall("TCON" if field == GENRE else "TXXX")
+        names = (str(text).strip() for frame in found for text in (frame.genres if field == GENRE else frame.text))
         return tuple(dict.fromkeys(n for n in names if n))
 
-    def others(self) -> tuple[bytes, ...]:
-        """All frames but the genre's, as stored, and what follows them."""
-        return tuple(filter(None, (*(f for f in self.frames if not self._is_genre(f)), self.rest)))
+    def others(self, fields: Collection[str]) -> tuple[bytes, ...]:
+        """All frames but those of some fields, as stored, and what follows them."""
+        return tuple(filter(None, (*(f for f in self.frames if self._field(f) not in fields), self.rest)))
 
-    def with_genres(self, genres: tuple[str, ...]) -> bytes:
-        """The whole tag with other genres: of the same length if there is padding enough, else with new padding."""
-        frames, new = [], [self._frame(genres)]
-        for frame in self.frames:
-            if self._is_genre(frame):
-                frames += new
-                new = []
-            else:
-                frames.append(frame)
-        body = b"".join([*frames, *new]) + self.rest
+    def with_texts(self, wanted: Wanted) -> bytes:
+        """The whole tag with other values: of the same length if there is padding enough, else with new padding."""
+        new = {field: [self._frame(field, values)] for field, values in wanted.items()}
+        frames: list[bytes] = exchanged(self.frames, self._field, new)
+        body = b"".join(frames) + self.rest
         size = self.length - 10 if len(body) <= self.length - 10 else len(body) + _PADDING
         return _header(self.version, self.revision, self.flags, size) + body.ljust(size, b"\0")
 
-    def _is_genre(self, frame: bytes) -> bool:
-        return frame.startswith(_GENRE[self.version])
+    def _read(self, frames: bytes) -> Any:
+        """Some frames as mutagen reads them."""
+        return cast(Any, ID3)(io.BytesIO(_header(self.version, self.revision, self.flags, len(frames)) + frames))
 
-    def _frame(self, genres: tuple[str, ...]) -> bytes:
-        """Several values are separated by a zero, which ID3v2.4 asks for and readers of the older versions accept."""
+    def _field(self, frame: bytes) -> str | None:
+        """The field that a frame holds, by its description if it is one for everybody's own use."""
+        if frame.startswith(_GENRE[self.version]):
+            return GENRE
+        found = self._read(frame).getall("TXXX") if frame.startswith(_FREE[self.version]) else ()
+        return free_field(found[0].desc) if found else None
+
+    def _frame(self, field: str, values: tuple[str, ...]) -> bytes:
+        """Several values are separated by a zero, which ID3v2.4 asks for and readers of the older versions accept.
+
+        So is the name of a field of one's own from its values.
+        """
+        name, texts = (_GENRE, values) if field == GENRE else (_FREE, (field, *values))
         if self.version == 4:
-            content = b"\x03" + b"\0".join(g.encode() for g in genres)
-        elif all(g.isascii() for g in genres):
-            content = b"\x00" + b"\0".join(g.encode() for g in genres)
+            content = b"\x03" + b"\0".join(t.encode() for t in texts)
+        elif all(t.isascii() for t in texts):
+            content = b"\x00" + b"\0".join(t.encode() for t in texts)
         else:
-            content = b"\x01" + b"\0\0".join(b"\xff\xfe" + g.encode("utf-16-le") for g in genres)
+            content = b"\x01" + b"\0\0".join(b"\xff\xfe" + t.encode("utf-16-le") for t in texts)
         if self.version == 2:
-            return _GENRE[2] + len(content).to_bytes(3, "big") + content
+            return name[2] + len(content).to_bytes(3, "big") + content
         size = _syncsafe(len(content)) if self.syncsafe and self.version == 4 else len(content).to_bytes(4, "big")
-        return _GENRE[self.version] + size + b"\0\0" + content
+        return name[self.version] + size + b"\0\0" + content
 
 
-def new_tag(genres: tuple[str, ...]) -> bytes:
-    """A tag with nothing but genres, for a file that has none: ID3v2.4, which knows several values and UTF-8."""
-    return Id3(4, ()).with_genres(genres)
+def new_tag(wanted: Wanted) -> bytes:
+    """A tag with nothing but some fields, for a file that has none: ID3v2.4, which knows several values and UTF-8."""
+    return Id3(4, ()).with_texts(wanted)
 
 
 def _frames_of(body: bytes, version: int, syncsafe: bool) -> tuple[tuple[bytes, ...], bytes]:

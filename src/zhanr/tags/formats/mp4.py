@@ -6,15 +6,17 @@ ISO/IEC 14496-12 describes the atoms, Apple's QuickTime File Format Specificatio
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from mutagen.id3 import TCON
 
 from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.fields import GENRE, Wanted, free_field
 
-_GENRE, _OLD_GENRE = b"\xa9gen", b"gnre"
+_GENRE, _OLD_GENRE, _FREE = b"\xa9gen", b"gnre", b"----"
+_MEANING = b"com.apple.iTunes"
 _PARENTS = frozenset(
     {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"udta", b"meta", b"ilst", b"moof", b"traf", b"mfra"}
 )
@@ -47,18 +49,38 @@ def mp4_tags(file: BinaryIO, size: int) -> Tags:
         raise ValueError("it lacks the part that says where its music lies (moov)")
     ilst = next(moov.all(b"udta", b"meta", b"ilst"), None)
     items = [(a, read_at(file, a.start, a.stop - a.start)) for a in (ilst.children if ilst else ())]
-    genres = tuple(dict.fromkeys(g for atom, data in items if _is_genre(atom) for g in _texts(atom, data)))
-    others = tuple(data for atom, data in items if not _is_genre(atom))
+    fields = {atom: _field(atom, data) for atom, data in items}
 
-    def edits(wanted: tuple[str, ...]) -> list[Edit]:
-        place, growing = _exchange(moov, ilst, wanted)
+    def texts(field: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(t for atom, data in items if fields[atom] == field for t in _texts(atom, data)))
+
+    def edits(wanted: Wanted) -> list[Edit]:
+        place, growing = _exchange(moov, ilst, fields, wanted)
         return _with_sizes(file, root, place, growing)
 
-    return Tags("MP4", genres, edits, others)
+    def others(without: Collection[str]) -> tuple[object, ...]:
+        return tuple(data for atom, data in items if fields[atom] not in without)
+
+    return Tags("MP4", texts, edits, others)
 
 
-def _is_genre(atom: Atom) -> bool:
-    return atom.name in (_GENRE, _OLD_GENRE)
+def _field(item: Atom, data: bytes) -> str | None:
+    """The field of an item; one of a person's own has its name inside (iTunes: `----`)."""
+    if item.name in (_GENRE, _OLD_GENRE):
+        return GENRE
+    inside = dict(_parts(item, data)) if item.name == _FREE else {}
+    if inside.get(b"mean", b"")[4:] != _MEANING:
+        return None
+    return free_field(inside.get(b"name", b"")[4:].decode("utf-8", "replace"))
+
+
+def _parts(item: Atom, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names and contents of the atoms in an item."""
+    at = item.header
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        yield name, data[at + 8 : at + max(length, 8)]
+        at += max(length, 8)
 
 
 def _parse(file: BinaryIO, at: int, stop: int, parent: bytes = b"") -> tuple[Atom, ...]:
@@ -91,13 +113,10 @@ def _atom(name: bytes, content: bytes) -> bytes:
 
 def _texts(item: Atom, data: bytes) -> Iterator[str]:
     """The texts of a genre's item; `gnre` holds numbers of ID3v1, counted from one."""
-    at = item.header
-    while at + 16 <= len(data):
-        length, name, kind = struct.unpack_from(">I4sI", data, at)
-        value = data[at + 16 : at + max(length, 16)]
-        at += max(length, 8)
-        if name != b"data":
+    for name, content in _parts(item, data):
+        if name != b"data" or len(content) < 8:
             continue
+        kind, value = int.from_bytes(content[:4], "big"), content[8:]
         if item.name == _OLD_GENRE:
             number = int.from_bytes(value[:2], "big") - 1
             if 0 <= number < len(TCON.GENRES):
@@ -106,25 +125,32 @@ def _texts(item: Atom, data: bytes) -> Iterator[str]:
             yield text
 
 
-def _item(genres: tuple[str, ...]) -> bytes:
-    return _atom(_GENRE, b"".join(_atom(b"data", struct.pack(">II", _UTF8, 0) + g.encode()) for g in genres))
+def _item(field: str, values: tuple[str, ...]) -> bytes:
+    data = b"".join(_atom(b"data", struct.pack(">II", _UTF8, 0) + v.encode()) for v in values)
+    if field == GENRE:
+        return _atom(_GENRE, data)
+    return _atom(_FREE, _atom(b"mean", bytes(4) + _MEANING) + _atom(b"name", bytes(4) + field.encode()) + data)
 
 
-def _exchange(moov: Atom, ilst: Atom | None, genres: tuple[str, ...]) -> tuple[list[Edit], list[Atom]]:
-    """The changes of the genre itself, and the atoms around it, innermost first; missing ones are made."""
+def _exchange(
+    moov: Atom, ilst: Atom | None, fields: Mapping[Atom, str | None], wanted: Wanted
+) -> tuple[list[Edit], list[Atom]]:
+    """The changes of the items themselves, and the atoms around them, innermost first; missing ones are made."""
     udta = next((u for u in moov.all(b"udta") if ilst in tuple(u.all(b"meta", b"ilst"))), None) if ilst else None
     if ilst and udta:
         meta = next(m for m in udta.all(b"meta") if ilst in m.children)
-        old = [a for a in ilst.children if _is_genre(a)]
-        start, stop = (old[0].start, old[0].stop) if old else (ilst.stop, ilst.stop)
-        edits = [Edit(start, stop, _item(genres)), *(Edit(a.start, a.stop, b"") for a in old[1:])]
-        return edits, [ilst, meta, udta, moov]
-    return _insertion(moov, genres)
+        edits, added = list[Edit](), b""
+        for field, values in wanted.items():
+            old = [a for a in ilst.children if fields[a] == field]
+            edits += [Edit(a.start, a.stop, b"" if i else _item(field, values)) for i, a in enumerate(old)]
+            added += b"" if old else _item(field, values)
+        return [*edits, Edit(ilst.stop, ilst.stop, added)], [ilst, meta, udta, moov]
+    return _insertion(moov, b"".join(_item(field, values) for field, values in wanted.items()))
 
 
-def _insertion(moov: Atom, genres: tuple[str, ...]) -> tuple[list[Edit], list[Atom]]:
+def _insertion(moov: Atom, items: bytes) -> tuple[list[Edit], list[Atom]]:
     """The same where there is no list of metadata yet: it is added, with whatever must be around it."""
-    made = _atom(b"ilst", _item(genres))
+    made = _atom(b"ilst", items)
     udta = next(moov.all(b"udta"), None)
     meta_old = next(udta.all(b"meta"), None) if udta else None
     if udta and meta_old and any(c.name == b"hdlr" for c in meta_old.children):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.fields import Wanted
 from zhanr.tags.formats.vorbis import Comment
 
 _HEADS = {b"\x01vorbis": b"\x03vorbis", b"OpusHead": b"OpusTags", b"Speex   ": b"", b"\x7fFLAC": b""}
@@ -57,14 +58,14 @@ def ogg_tags(file: BinaryIO, size: int) -> Tags:
         raise ValueError("its comments are not where an Ogg file has them")
     comment = Comment.parse(packet[skip:])
 
-    def edits(genres: tuple[str, ...]) -> list[Edit]:
-        body = comment.with_genres(genres)
+    def edits(wanted: Wanted) -> list[Edit]:
+        body = comment.with_texts(wanted)
         head = packet[:1] + len(body).to_bytes(3, "big") if is_flac else magic
         if is_flac and len(body) >= 1 << 24:
             raise ValueError("its comments would become too long for FLAC")
         return _exchange(file, size, pages, head + body, after)
 
-    return Tags("Vorbis comment", comment.genres, edits, (comment.others(), after))
+    return Tags("Vorbis comment", comment.texts, edits, lambda fields: (comment.others(fields), after))
 
 
 def _pages(file: BinaryIO, at: int, size: int, serial: int | None = None) -> Iterator[OggPage]:

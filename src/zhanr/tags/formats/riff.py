@@ -7,11 +7,12 @@ versions of FFmpeg (5.1, for one) look only there. That can't hold several value
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 from zhanr.audio.sources import id3_length
 from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.fields import GENRE, Wanted
 from zhanr.tags.formats.id3 import Id3, new_tag
 
 _Chunk = tuple[bytes, int, int]  # name, start of its header, end of its content (without the padding byte)
@@ -20,8 +21,7 @@ _Chunk = tuple[bytes, int, int]  # name, start of its header, end of its content
 def riff_tags(file: BinaryIO, size: int) -> Tags:
     """The tags of a WAV or AIFF file."""
     riff = _Riff(file, size)
-    genres = riff.tag.genres if riff.tag and riff.tag.genres else riff.listed()
-    return Tags(f"ID3v2.{riff.tag.version if riff.tag else 4}", genres, riff.edits, riff.others())
+    return Tags(f"ID3v2.{riff.tag.version if riff.tag else 4}", riff.texts, riff.edits, riff.others)
 
 
 class _Riff:
@@ -39,25 +39,27 @@ class _Riff:
         data = read_at(file, self._place[1] + 8, self._place[2] - self._place[1] - 8) if self._place else b""
         self.tag = Id3.parse(data[: id3_length(data)]) if id3_length(data) else None
 
-    def edits(self, genres: tuple[str, ...]) -> list[Edit]:
-        """The changes that write the genres into the tag and, in a WAV file, into the list of texts."""
-        name, new = b"ID3 " if self._big else b"id3 ", self.tag.with_genres(genres) if self.tag else new_tag(genres)
+    def edits(self, wanted: Wanted) -> list[Edit]:
+        """The changes that write the values into the tag and, in a WAV file, the genre into the list of texts."""
+        name, new = b"ID3 " if self._big else b"id3 ", self.tag.with_texts(wanted) if self.tag else new_tag(wanted)
         parts = []
-        if not self._big and self._texts is not None:
-            parts.append(_put(self._info, self._chunks, self._end, _info(self._texts, genres)))
+        if not self._big and self._texts is not None and GENRE in wanted:
+            parts.append(_put(self._info, self._chunks, self._end, _info(self._texts, wanted[GENRE])))
         parts.append(_put(self._place, self._chunks, self._end, _chunk(name, _even(new), self._order)))
         return [*_merged(parts), _total(parts, self._end, self._order)]
 
-    def listed(self) -> tuple[str, ...]:
-        """The genres in the list of texts."""
-        return tuple(filter(None, (_text(data) for name, data in self._texts or () if name == b"IGNR")))
+    def texts(self, field: str) -> tuple[str, ...]:
+        """The values of a field; of the genre, what the list of texts says, if the tag says nothing."""
+        said = self.tag.texts(field) if self.tag else ()
+        listed = (_text(data) for name, data in self._texts or () if name == b"IGNR" and field == GENRE)
+        return said or tuple(filter(None, listed))
 
-    def others(self) -> tuple[object, ...]:
-        """Everything but the genre."""
+    def others(self, fields: Collection[str]) -> tuple[object, ...]:
+        """Everything but some fields."""
         read = {self._place, None if self._texts is None else self._info}
         chunks = _contents(self._file, [chunk for chunk in self._chunks if chunk not in read])
-        texts = (text for text in self._texts or () if text[0] != b"IGNR")
-        return (*(self.tag.others() if self.tag else ()), *texts, *chunks)
+        texts = (text for text in self._texts or () if text[0] != b"IGNR" or GENRE not in fields)
+        return (*(self.tag.others(fields) if self.tag else ()), *texts, *chunks)
 
 
 def _chunks(file: BinaryIO, at: int, end: int, order: str) -> list[_Chunk]:

@@ -7,6 +7,7 @@ they are.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import BinaryIO
 
 from zhanr.audio.payload import trailing_tag
@@ -14,6 +15,7 @@ from zhanr.audio.sources import id3_length
 from zhanr.tags.formats import ape, id3
 from zhanr.tags.formats.ape import Ape
 from zhanr.tags.formats.edits import Edit, Tags, read_at
+from zhanr.tags.formats.fields import GENRE, Wanted
 from zhanr.tags.formats.id3 import Id3, id3v1_number
 
 _Found = tuple[int, int, "Id3 | Ape"]
@@ -70,9 +72,12 @@ def trailing(file: BinaryIO, begin: int, size: int) -> tuple[int, list[_Found], 
     return end, found, id3v1
 
 
-def secondary(found: list[_Found], genres: tuple[str, ...], *, always: bool = False) -> list[Edit]:
-    """The edits of the tags that hold a genre already, or of all."""
-    return [Edit(start, stop, tag.with_genres(genres)) for start, stop, tag in found if tag.genres or always]
+def secondary(found: list[_Found], wanted: Wanted, *, always: bool = False) -> list[Edit]:
+    """The edits of the tags that hold some of the fields already, or of all."""
+    parts = ({f: v for f, v in wanted.items() if always or tag.texts(f)} for _, _, tag in found)
+    return [
+        Edit(start, stop, tag.with_texts(part)) for (start, stop, tag), part in zip(found, parts, strict=True) if part
+    ]
 
 
 def _tags(file: BinaryIO, size: int, own: type[Id3] | type[Ape], *, both: bool = False) -> Tags:
@@ -85,15 +90,19 @@ def _tags(file: BinaryIO, size: int, own: type[Id3] | type[Ape], *, both: bool =
         place = 0 if own is Id3 else end
         main = [(place, place, (id3.from_id3v1 if own is Id3 else ape.from_id3v1)(old_v1))]
 
-    def edits(genres: tuple[str, ...]) -> list[Edit]:
+    def edits(wanted: Wanted) -> list[Edit]:
         start, stop, tag = main[0]
-        result = [Edit(start, stop, tag.with_genres(genres)), *secondary([*main[1:], *rest], genres, always=both)]
-        if id3v1 is not None:
-            result.append(Edit(id3v1 + 127, id3v1 + 128, bytes([id3v1_number(genres[0])])))
+        result = [Edit(start, stop, tag.with_texts(wanted)), *secondary([*main[1:], *rest], wanted, always=both)]
+        if id3v1 is not None and GENRE in wanted:
+            result.append(Edit(id3v1 + 127, id3v1 + 128, bytes([id3v1_number(wanted[GENRE][0])])))
         return result
 
-    genres = next((tag.genres for _, _, tag in [*main, *rest] if tag.genres), ())
-    others = (*(item for _, _, tag in [*main, *rest] for item in tag.others()), old_v1[:127])
+    def texts(field: str) -> tuple[str, ...]:
+        return next((values for _, _, tag in [*main, *rest] if (values := tag.texts(field))), ())
+
+    def others(fields: Collection[str]) -> tuple[object, ...]:
+        return (*(item for _, _, tag in [*main, *rest] for item in tag.others(fields)), old_v1[:127])
+
     tag = main[0][2]
     kind = f"ID3v2.{tag.version}" if isinstance(tag, Id3) else "APEv2"
-    return Tags(kind, genres, edits, others, hidden=own is Ape and id3v1 is not None)
+    return Tags(kind, texts, edits, others, hidden=own is Ape and id3v1 is not None)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
+
+from zhanr.tags.formats.fields import Wanted, exchanged
 
 
 @dataclass(frozen=True)
@@ -28,28 +31,20 @@ class Comment:
             entries.append(entry)
         return cls(vendor, tuple(entries), data[at:])
 
-    @property
-    def genres(self) -> tuple[str, ...]:
-        """The genres."""
-        values = (e.partition(b"=")[2].decode("utf-8", "replace").strip() for e in self.entries if _is_genre(e))
+    def texts(self, field: str) -> tuple[str, ...]:
+        """The values of a field."""
+        values = (e.partition(b"=")[2].decode("utf-8", "replace").strip() for e in self.entries if _field(e) == field)
         return tuple(dict.fromkeys(v for v in values if v))
 
-    def others(self) -> tuple[bytes, ...]:
-        """Everything but the genre and zeros at the end, which are padding."""
-        return (self.vendor, *(e for e in self.entries if not _is_genre(e)), self.rest.rstrip(b"\0"))
+    def others(self, fields: Collection[str]) -> tuple[bytes, ...]:
+        """Everything but some fields and zeros at the end, which are padding."""
+        return (self.vendor, *(e for e in self.entries if _field(e) not in fields), self.rest.rstrip(b"\0"))
 
-    def with_genres(self, genres: tuple[str, ...]) -> bytes:
-        """The block with other genres, of the same length if the padding inside of it allows that."""
-        key = next((e.partition(b"=")[0] for e in self.entries if _is_genre(e)), b"GENRE")
-        new = [key + b"=" + g.encode() for g in genres]
-        entries = []
-        for entry in self.entries:
-            if _is_genre(entry):
-                entries += new
-                new = []
-            else:
-                entries.append(entry)
-        entries += new
+    def with_texts(self, wanted: Wanted) -> bytes:
+        """The block with other values, of the same length if the padding inside of it allows that."""
+        keys = {_field(e): e.partition(b"=")[0] for e in reversed(self.entries)}
+        new = {f: [keys.get(f, f.encode()) + b"=" + v.encode() for v in values] for f, values in wanted.items()}
+        entries = exchanged(self.entries, _field, new)
         growth = sum(4 + len(e) for e in entries) - sum(4 + len(e) for e in self.entries)
         padding = len(self.rest) - len(self.rest.rstrip(b"\0"))
         rest = self.rest[: len(self.rest) - growth] if 0 < growth <= padding else self.rest
@@ -58,8 +53,8 @@ class Comment:
         return b"".join(parts) + rest
 
 
-def _is_genre(entry: bytes) -> bool:
-    return entry.partition(b"=")[0].upper() == b"GENRE"
+def _field(entry: bytes) -> str:
+    return entry.partition(b"=")[0].decode("latin-1").upper()
 
 
 def _text(data: bytes, at: int) -> tuple[bytes, int]:
