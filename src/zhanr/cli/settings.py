@@ -50,7 +50,9 @@ def _show(value: settings.Value) -> None:
     origin = {"default": "default", "file": "from the file", "environment": f"from ${setting.environment}"}[
         value.source
     ]
-    line = Text(f"{setting.name:<{WIDTH}} ", style="bold").append(shown, style="" if value.source == "default" else "cyan")
+    line = Text(f"{setting.name:<{WIDTH}} ", style="bold").append(
+        shown, style="" if value.source == "default" else "cyan"
+    )
     line.append(f"  ({origin}" + ("" if value.source == "default" else f"; default: {default}") + ")", style="dim")
     choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
     console = Console(highlight=False)
