@@ -7,13 +7,16 @@ and so do the blocks that were put in.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from research.encoder.picture import N_MELS, PICTURE
+from research.encoder.targets import N_TARGETS
 from research.encoder.teachers import BLOCKS, MN04_EPS, State, load_state
 from zhanr import features
 
@@ -114,6 +117,51 @@ class Encoder(nn.Module):
                 parts += _statistics(x.mean(2))
         x = self.last(x).mean(2)
         return torch.cat([*_statistics(x), *parts], 1)
+
+
+class Standard(nn.Module):
+    """Mean and deviation of each of the teachers' numbers, (1582,) each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.zeros(N_TARGETS))
+        self.register_buffer("deviation", torch.ones(N_TARGETS))
+
+
+class Student(nn.Module):
+    """The encoder with one layer more, which tells the teachers' numbers as `target` standardises them."""
+
+    def __init__(self, size: int = 640, widen: float = 2.0, last: int = 768) -> None:
+        super().__init__()
+        self.encoder = Encoder(size, widen, last)
+        self.out = nn.Linear(size, N_TARGETS)
+        self.target = Standard()
+        nn.init.normal_(self.out.weight, std=0.02)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, 103, frames) of values 0..1 to (n, 1582)."""
+        told: Tensor = self.out(self.encoder(x))
+        return told
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """From the file that `save` writes, ready to be used; the widths are those of the arrays."""
+        state = load_file(path)
+        widened = len(state[f"encoder.blocks.{len(CHANNELS) - 1}.spatial.0.weight"])
+        student = cls(state["out.weight"].shape[1], widened / CHANNELS[-1][0], len(state["encoder.last.0.weight"]))
+        student.load_state_dict({name: _as(torch.float32, values) for name, values in state.items()})
+        return student.eval()
+
+    def save(self, path: Path, metadata: dict[str, str]) -> None:
+        """Write the weights in half precision: what is lost changes no answer, and the file is half as large."""
+        state = {name: _as(torch.float16, values).contiguous() for name, values in self.state_dict().items()}
+        save_file(state, path, metadata)
+
+
+def _as(kind: torch.dtype, values: Tensor) -> Tensor:
+    return values.to(kind) if values.is_floating_point() else values
 
 
 def _statistics(x: Tensor) -> list[Tensor]:

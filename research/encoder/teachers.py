@@ -278,16 +278,17 @@ class Teachers:
         self.msd_musicnn = MsdMusicnn(wheel)
 
     @torch.inference_mode()
-    def __call__(self, low: Array, high: Array) -> dict[str, Output]:
+    def __call__(self, low: Array, high: Array, short: Array) -> dict[str, Output]:
         """`low` (n,) at 16 kHz and `high` (2 n,) at 32 kHz, up to 30 s, to the outputs of each teacher's pieces.
 
-        The four that read 29 s give one piece, what is shorter is repeated; the musicnns one each 3 s, mn04 each 10 s.
+        The four that read 29 s give one piece, what is shorter is repeated; the musicnns one for each row of `short`
+        (m, 48000), 3 s at 16 kHz; mn04 one for each 10 s.
         """
         long = torch.from_numpy(pieces(low, int(LONG_SECONDS * RATE))[:1])
-        short = torch.from_numpy(pieces(low, int(SHORT_SECONDS * RATE)))
+        shorts = torch.from_numpy(np.ascontiguousarray(short, np.float32))
         out = {name: self.networks[name](self.mels[name](long)) for name in self.LONG}
-        out["jamendo_musicnn"] = self.networks["jamendo_musicnn"](self.mels["jamendo_musicnn"](short))
-        out["msd_musicnn"] = self.msd_musicnn(short)
+        out["jamendo_musicnn"] = self.networks["jamendo_musicnn"](self.mels["jamendo_musicnn"](shorts))
+        out["msd_musicnn"] = self.msd_musicnn(shorts)
         out["mn04_as"] = self.networks["mn04_as"](torch.from_numpy(pieces(high, 10 * MN04_RATE)))
         return out
 
@@ -303,7 +304,8 @@ def pieces(y: Array, size: int) -> Array:
 def check(folder: Path, teachers: Teachers) -> dict[str, float]:
     """The largest error of each of the six against the outputs of their authors' own code."""
     golden = np.load(folder / "golden.npz")
-    out = teachers(golden["y16000"].astype(np.float32), golden["y32000"].astype(np.float32))
+    low, high = golden["y16000"].astype(np.float32), golden["y32000"].astype(np.float32)
+    out = teachers(low, high, pieces(low, int(SHORT_SECONDS * RATE)))
     return {
         name: float(np.abs(out[name].logits.numpy() - golden[name][: len(out[name].logits)]).max())
         for name in Teachers.NAMES
