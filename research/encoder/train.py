@@ -92,8 +92,8 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """Write what `resume` needs, and the encoder for the next stages."""
-        parts = {"student": self.student, "mean": self.mean, "optimiser": self.optimiser}
-        state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+        parts: dict[str, Any] = {"student": self.student, "mean": self.mean, "optimiser": self.optimiser}
+        state = {name: part.state_dict() for name, part in parts.items()}
         state |= {"step": self.step, "settings": dataclasses.asdict(self.settings)}
         with replacing(folder / "last.pt", parents=True) as temporary:
             torch.save(state, temporary)
