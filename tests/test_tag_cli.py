@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from command import lines, zhanr
 from tag_files import id3_tag, put, rewritten, state
 from tiny import LABELS, tiny_model
 from zhanr.audio.payload import payload_sha256
-from zhanr.library import Library, Song
+from zhanr.bundle import load_bundle
+from zhanr.library import Library, Song, memory
+from zhanr.library.albums import albums
 from zhanr.tags.formats import read_genres
 from zhanr.tags.journal import Journal, new_path
 from zhanr.tags.plan import read_plan
@@ -121,6 +124,63 @@ def test_from_the_files_where_there_is_no_library(tmp_path: Path, monkeypatch: p
     assert [read_genres(p) for p in paths] == [rows[p].genres for p in paths]
     assert "2 restored" in zhanr("tag", "undo", made).stdout
     assert read_genres(paths[0]) == ("Old Genre",)
+
+
+def test_one_genre_for_all_songs_of_an_album(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model(tmp_path / "tiny.onnx", confidence=0.8)
+    with Library.open() as opened:
+        jazz = {"flac-bare": 0.95, "mp3-bare": 0.3, "m4a-bare": 0.9, "opus": 0.9}
+        for one in list(opened.songs()):
+            p = {"jazz": jazz[one.path.stem], "rock": 1 - jazz[one.path.stem]}
+            opened.add(replace(one, artist="A", album="B", model_sha256="m", probabilities=p))
+        opened.correct(library / "m4a-bare.m4a", "Polka")
+        memory.remember(opened, memory.Model("m", "gone.onnx"))
+    made = tmp_path / "plan.csv"
+    assert "can't be found" in zhanr("tag", "plan", "-o", made, "--by", "album", code=1).stderr
+    with Library.open() as opened:
+        sha256 = load_bundle(model).sha256
+        opened.add(*(replace(s, model_sha256=sha256) for s in opened.songs()))
+        memory.remember(opened, memory.Model(sha256, str(model)))
+        (album,) = albums(opened, least=0.8)
+        assert (album.best, album.genre) == ("jazz", None)
+    assert "1 to write" in zhanr("tag", "plan", "-o", made, "--by", "album", "--policy", "replace").stdout
+    assert [r.genres for r in read_plan(made)] == [("Polka",)]
+    with Library.open() as opened:
+        opened.correct(library / "opus.opus", "jazz")
+    monkeypatch.setenv("ZHANR_BY", "album")
+    plan = ("tag", "plan", "-o", made, "--policy", "replace", "--threshold", "0", "--force")
+    assert "4 to write" in zhanr(*plan).stdout
+    rows = {r.path.stem: r for r in read_plan(made)}
+    assert {name: row.genres for name, row in rows.items()} == {
+        "flac-bare": ("Jazz",),
+        "mp3-bare": ("Jazz",),
+        "m4a-bare": ("Polka",),
+        "opus": ("jazz",),
+    }
+    assert rows["mp3-bare"].reason == "the album's, it had no genre"
+    zhanr(*plan, "--by", "track")
+    assert {r.path.stem: r.genres for r in read_plan(made)}["mp3-bare"] == ("Rock",)
+
+
+def test_albums_of_files_that_are_in_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZHANR_LIBRARY", str(tmp_path / "library.sqlite"))
+    music, model = tmp_path / "music", tiny_model(tmp_path / "tiny.onnx")
+    (music / "one").mkdir(parents=True)
+    for name in ("mp3-bare", "flac-bare"):
+        put(music / "one", name)
+    put(music, "opus")
+    (music / "empty.ogg").touch()
+    by = ("--by", "album", "--model", model)
+    rows = lines(zhanr("classify", music, *by, "--json", code=1))
+    assert sorted(row["songs"] for row in rows if "songs" in row) == [1, 2]
+    assert [Path(row["path"]).name for row in rows if "error" in row] == ["empty.ogg"]
+    assert "2 albums, 2 with a genre" in zhanr("classify", music, *by, code=1).stdout
+    assert "not for --by" in zhanr("classify", music, *by, "--timeline", code=2).stderr
+    made = tmp_path / "plan.csv"
+    zhanr("tag", "plan", music, "-o", made, *by, "--threshold", "0", "--policy", "replace", code=1)
+    genres = {r.path.name: r.genres for r in read_plan(made)}
+    assert genres["mp3-bare.mp3"] == genres["flac-bare.flac"]
+    assert {r.reason.partition(",")[0] for r in read_plan(made)} == {"the album's"}
 
 
 def test_nothing_is_written_or_undone_while_another_run_writes(library: Path, tmp_path: Path) -> None:

@@ -303,3 +303,9 @@ def test_a_plan_holds_the_styles_in_a_column_of_their_own(tmp_path: Path) -> Non
         (tmp_path / "odd.csv").write_text(text.replace("field:SUBSTYLE", wrong), encoding="utf-8")
         with pytest.raises(PlanError, match=why):
             read_plan(tmp_path / "odd.csv")
+
+
+def test_the_answer_of_an_album_says_so() -> None:
+    for by, reason in (("track", "it had no genre"), ("album", "the album's, it had no genre")):
+        assert decide(Policy(), (), replace(SURE, by=by)).reason == reason
+    assert decide(Policy(), (), replace(SURE, by="album", correction="Polka")).reason.startswith("your correction")

@@ -74,6 +74,9 @@ SETTINGS = (
         "all genres",
     ),
     Setting("style_field", str, "STYLE", "Tags: the field that `zhanr tag plan --styles field` writes styles into."),
+    Setting(
+        "by", str, "track", "Tags: one genre for each track, album or artist.", choices=("track", "album", "artist")
+    ),
 )  # fmt: skip
 """All settings, in the order in which they are shown."""
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,9 +11,13 @@ from rich.text import Text
 from zhanr.cli import output
 from zhanr.cli.library import Filter, Json, open_library, query_of
 from zhanr.cli.scan import LibraryOption
+from zhanr.errors import AudioError
 
 if TYPE_CHECKING:
+    from zhanr.card import Card
+    from zhanr.library import Song
     from zhanr.library.albums import Album, By
+    from zhanr.prediction import Prediction
 
 COLUMNS = ("artist", "album", "folder", "genre", "best", "confidence", "agreement", "songs", "corrected", "seconds")
 """Of the JSON form, what the table has; `songs_by_genre` and `reason` stand behind."""
@@ -74,3 +79,31 @@ def _line(album: Album, width: int) -> Text:
 
 def _counts(album: Album) -> str:
     return ", ".join(f"{genre} {count}" for genre, count in album.genres.items())
+
+
+class Together:
+    """Gathers what is said of files, and tells of their albums at the end; what can't be read is told at once."""
+
+    def __init__(self, by: By, card: Card, *, as_json: bool, as_csv: bool) -> None:
+        self._by, self._least = by, card.thresholds.get("confidence", 0.0)
+        self._as_json, self._as_csv = as_json, as_csv
+        self._songs: list[Song] = []
+
+    def __call__(self, result: Prediction | AudioError) -> None:
+        """Take a result in."""
+        from zhanr.tags.labels import labelled
+
+        if isinstance(result, AudioError):
+            if self._as_json:
+                output.json_line({"path": result.path, "error": result.reason})
+            else:
+                output.fail(f"{result.path}: {result.reason}")
+        else:
+            self._songs.append(labelled(Path(result.path), result, len(self._songs)))
+
+    def show(self) -> None:
+        """Print the albums."""
+        from zhanr.library.albums import in_order, together
+
+        found = in_order(together(lambda: self._songs, self._by, self._least))
+        show(found, self._by, as_json=self._as_json, as_csv=self._as_csv)

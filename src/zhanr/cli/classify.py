@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from zhanr import settings
-from zhanr.cli import output
+from zhanr.cli import albums, output
 from zhanr.errors import AudioError
 from zhanr.files import path_cell
 from zhanr.words import one_line
@@ -41,6 +41,9 @@ def classify(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table of comma-separated values.")] = False,
+    by: Annotated[
+        output.Together | None, typer.Option(help="One answer for all songs of an album or artist, by their tags.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="A built-in model's name, or a .onnx file.")] = None,
     precision: output.PrecisionOption = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Songs to work on at once (default: half the cores).")] = None,
@@ -49,20 +52,17 @@ def classify(
 
     Exit code 0: every file was answered; 1: some file could not be read; 2: wrong usage.
     """
-    if as_csv and (as_json or timeline):
-        raise typer.BadParameter("choose one of --json and --csv; a timeline has no place in a table")
+    _check(as_json=as_json, as_csv=as_csv, timeline=timeline, whole=by is not None and (timeline or top is not None))
     from zhanr.audio.sources import source_name
     from zhanr.classifier import Classifier
 
     wanted = output.precision(precision)
     classifier = Classifier.load(model or settings.text("model"), precision=wanted)
     files = _sources(paths)
-    if not files:
-        output.fail("no audio files found in " + ", ".join(map(str, paths)))
-        raise typer.Exit(1)
     output.expect(classifier.card, wanted)
     column = min(MAX_COLUMN, max(len(one_line(source_name(file))) for file in files))
-    show = _printer(classifier, top, column, timeline=timeline, as_json=as_json, as_csv=as_csv)
+    together = albums.Together(by, classifier.card, as_json=as_json, as_csv=as_csv) if by else None
+    show = together or _printer(classifier, top, column, timeline=timeline, as_json=as_json, as_csv=as_csv)
     results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
     counts = _Counts()
     tables = (as_json or as_csv) and sys.stdout.isatty()  # which no bar can make way for
@@ -71,21 +71,40 @@ def classify(
             show(result)
             counts.add(result)
             tell(done, len(files))
-    if not (as_json or as_csv) and len(files) > 1:
+    if together:
+        together.show()
+    elif not (as_json or as_csv) and len(files) > 1:
         output.results().print(f"\n{counts}", style="dim", soft_wrap=True)
-    output.strange(counts.novel, len(files))
+    _conclude(counts, len(files))
+
+
+def _check(*, as_json: bool, as_csv: bool, timeline: bool, whole: bool) -> None:
+    """Refuse options that don't go together; `whole` says that single songs' are asked for of albums."""
+    if as_csv and (as_json or timeline):
+        raise typer.BadParameter("choose one of --json and --csv; a timeline has no place in a table")
+    if whole:
+        raise typer.BadParameter("--timeline and --top are for single songs, not for --by")
+
+
+def _conclude(counts: _Counts, n_files: int) -> None:
+    """What is to be said of all files, and the exit code where some failed."""
+    output.strange(counts.novel, n_files)
     if counts.failed:
-        output.fail(f"{counts.failed} of {output.many(len(files), 'file')} could not be classified")
+        output.fail(f"{counts.failed} of {output.many(n_files, 'file')} could not be classified")
         raise typer.Exit(1)
 
 
 def _sources(paths: Iterable[Path]) -> list[Path | BinaryIO]:
-    """What the arguments name: standard input, and music files with all those of the folders."""
+    """What the arguments name: standard input, and music files with all those of the folders. None is a failure."""
     from zhanr.scan.walk import find_audio
 
     named = list(paths)
     files = [path for path in named if str(path) != STANDARD_INPUT]
-    return [*([sys.stdin.buffer] if len(files) < len(named) else []), *find_audio(files)]
+    found = [*([sys.stdin.buffer] if len(files) < len(named) else []), *find_audio(files)]
+    if not found:
+        output.fail("no audio files found in " + ", ".join(map(str, named)))
+        raise typer.Exit(1)
+    return found
 
 
 class _Counts:

@@ -25,6 +25,7 @@ app = typer.Typer(no_args_is_help=True)
 Mode = Literal["empty", "replace", "add"]
 Case = Literal["title", "lower", "upper", "keep"]
 Styles = Literal["none", "genre", "field"]
+Unit = Literal["track", "album", "artist"]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
@@ -60,6 +61,10 @@ def make_plan(
             "(STYLE, or the setting style_field), or not at all."
         ),
     ] = "none",
+    by: Annotated[
+        Unit | None,
+        typer.Option(help="One genre for each track, or for all songs of an album or artist.", show_default="as set"),
+    ] = None,
     precision: output.PrecisionOption = None,
     no_genre: Annotated[
         list[str] | None, typer.Option(help='A word that counts as no genre, such as "Unknown" or "Other".')
@@ -84,12 +89,12 @@ def make_plan(
 
     if target.exists() and not force:
         raise PlanError(target, "there is a plan already, which may have been edited; --force replaces it")
-    wanted = output.precision(precision)
+    wanted, unit = output.precision(precision), by or cast(Unit, settings.text("by"))
     rules = _policy(policy, threshold, names, whitelist, case, also, no_genre, styles, chosen=wanted is not None)
     from_known = library is not None or where is not None or not paths
     _expect(library if from_known else None, model, wanted, from_known=from_known)
     if from_known:
-        songs = from_library(library, rules, where=where, paths=paths or [], precision=wanted)
+        songs = from_library(library, rules, where=where, paths=paths or [], precision=wanted, by=unit)
     else:
         songs = from_files(
             list(find_audio(paths or [])),
@@ -97,6 +102,7 @@ def make_plan(
             model=model_for_files(model),
             precision=wanted,
             jobs=jobs or output.default_jobs(),
+            by=unit,
         )
     rows, left, failed = _gather(plan(songs, rules), everything=everything, as_json=as_json)
     write_plan(rows, target)

@@ -92,10 +92,12 @@ def albums(library: Library, query: str | None = None, *, by: By = "album", leas
     """
     wanted = None if not query else {song.id for song in library.songs(query)}
     found = together(library.songs, by, least)
-    return sorted(
-        (album for album in found if wanted is None or not wanted.isdisjoint(album.ids)),
-        key=lambda album: (folded(album.artist), folded(album.album), str(album.folder)),
-    )
+    return in_order(album for album in found if wanted is None or not wanted.isdisjoint(album.ids))
+
+
+def in_order(found: Iterable[Album]) -> list[Album]:
+    """Albums sorted by artist and name, those of nobody first."""
+    return sorted(found, key=lambda album: (folded(album.artist), folded(album.album), str(album.folder)))
 
 
 def together(songs: Callable[[], Iterable[Song]], by: By, least: float = 0.0) -> Iterator[Album]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from zhanr import vocabulary
 from zhanr.audio.payload import payload_sha256
@@ -14,31 +15,45 @@ from zhanr.classifier import Classifier
 from zhanr.errors import ConfigError, FileError, TagError
 from zhanr.files import read_failure
 from zhanr.library import memory
+from zhanr.library.albums import Album, albums, together
 from zhanr.library.columns import Song
 from zhanr.library.store import Library
 from zhanr.prediction import DOUBTFUL, NOVEL
+from zhanr.tags.labels import labelled
 from zhanr.tags.policy import Evidence, Policy
 
+Unit = Literal["track", "album", "artist"]
 Candidate = tuple[Path, Evidence] | FileError
 """A song and what is known of it, or why nothing is."""
 
 
 def from_files(
-    files: Sequence[Path], rules: Policy, *, model: str | None = None, precision: float | None = None, jobs: int = 1
+    files: Sequence[Path],
+    rules: Policy,
+    *,
+    model: str | None = None,
+    precision: float | None = None,
+    jobs: int = 1,
+    by: Unit = "track",
 ) -> Iterator[Candidate]:
-    """Classify some files. Raises `ConfigError` where the rules name genres that the model doesn't know."""
+    """Classify some files; by album or artist, all of them before the first is given.
+
+    Raises `ConfigError` where the rules name genres that the model doesn't know.
+    """
     classifier = Classifier.load(model, precision=precision)
     rules.check_labels(classifier.labels)
-    for path, result in zip(files, classifier.predict_many(files, jobs=jobs), strict=True):
+    songs: list[Song] = []
+    for number, (path, result) in enumerate(zip(files, classifier.predict_many(files, jobs=jobs), strict=True)):
         if isinstance(result, FileError):
             yield result
+        elif by == "track":
+            styles = tuple(style.name for style in result.styles)
+            yield path, Evidence(result.probabilities, result.genre, result.reason, styles=styles)
         else:
-            yield (
-                path,
-                Evidence(
-                    result.probabilities, result.genre, result.reason, styles=tuple(s.name for s in result.styles)
-                ),
-            )
+            songs.append(labelled(path, result, number))
+    if by != "track":
+        judge = _by_album(together(lambda: songs, by, classifier.card.thresholds.get("confidence", 0.0)))
+        yield from ((song.path, _evidence(judge(song), by)) for song in songs)
 
 
 def from_library(
@@ -48,18 +63,25 @@ def from_library(
     where: str | None = None,
     paths: Iterable[Path] = (),
     precision: float | None = None,
+    by: Unit = "track",
 ) -> Iterator[Candidate]:
     """What the library says of its songs, as far as they still sound the same; `paths` restrict it to some folders.
+
+    By album or artist, every song gets the answer of all songs of its album, whichever of them were picked; the
+    person's word on a song stays.
 
     Raises `LibraryError` and, for a wrong filter or rules that name unknown genres, `ConfigError`.
     """
     folders = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - Path.absolute keeps ".."
     with Library.open(library, create=False, readonly=True) as opened:
         rules.check_labels({label: None for song in opened.songs() for label in song.probabilities})
-        judge = _judge(opened, precision)
+        if by == "track":
+            judge = _judge(opened, precision)
+        else:
+            judge = _by_album(albums(opened, where, by=by, least=vocabulary.least(opened, precision)))
         for song in opened.songs(where):
             if not folders or any(song.path.is_relative_to(folder) for folder in folders):
-                yield _known(judge(song))
+                yield _known(judge(song), by)
 
 
 def _judge(library: Library, precision: float | None) -> Callable[[Song], Song]:
@@ -84,11 +106,29 @@ def _judge(library: Library, precision: float | None) -> Callable[[Song], Song]:
     return judge
 
 
-def _known(song: Song) -> Candidate:
+def _by_album(found: Iterable[Album]) -> Callable[[Song], Song]:
+    """What puts the answer of its album in the place of a song's."""
+    of = {number: album for album in found for number in album.ids}
+
+    def judge(song: Song) -> Song:
+        album = of.get(song.id or 0)
+        if album is None:  # no song of it has an answer
+            return song
+        answer = {name: getattr(album, name) for name in ("genre", "best", "confidence", "probabilities", "reason")}
+        return replace(song, **answer)
+
+    return judge
+
+
+def _known(song: Song, by: Unit) -> Candidate:
     if song.error and not song.correction:
         return TagError(song.path, song.error)
+    return _stale(song) or (song.path, _evidence(song, by))
+
+
+def _evidence(song: Song, by: Unit) -> Evidence:
     styles = tuple(style.name for style in song.styles)
-    return _stale(song) or (song.path, Evidence(song.probabilities, song.genre, song.reason, song.correction, styles))
+    return Evidence(song.probabilities, song.genre, song.reason, song.correction, styles, by=by)
 
 
 def _stale(song: Song) -> TagError | None:

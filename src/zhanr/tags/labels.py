@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import mutagen
@@ -13,6 +14,7 @@ import mutagen
 from zhanr.audio.metadata import read_metadata
 from zhanr.errors import AudioError, TagError
 from zhanr.library.columns import TAGS, Song
+from zhanr.prediction import Prediction
 from zhanr.tags.formats import read_genres
 from zhanr.words import SEPARATOR
 
@@ -20,6 +22,22 @@ from zhanr.words import SEPARATOR
 def with_labels(song: Song) -> Song:
     """The song with what its file says now; a field that is absent, or can't be read, is None."""
     return replace(song, **read_labels(song.path))
+
+
+def labelled(path: Path, prediction: Prediction, number: int) -> Song:
+    """A song as albums need it: what a model says of a file, what its tags say, and a number for an `id`."""
+    song = Song(
+        path,
+        duration=prediction.duration,
+        genre=prediction.genre,
+        best=prediction.best,
+        confidence=prediction.confidence,
+        probabilities=prediction.probabilities,
+        styles=prediction.styles,
+        reason=prediction.reason,
+        id=number,
+    )
+    return with_labels(song)
 
 
 def read_labels(path: str | os.PathLike[str]) -> dict[str, Any]:

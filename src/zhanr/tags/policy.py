@@ -84,7 +84,8 @@ class Policy:
 class Evidence:
     """What is known of a song: zhanr's probabilities and its genre (None: not sure, `reason` says why).
 
-    `correction` is the person's own word, which is always sure.
+    `correction` is the person's own word, which is always sure. `by` says whose answer it is: that of the track, or of
+    its whole album or artist.
     """
 
     probabilities: Mapping[str, float] = field(default_factory=dict)
@@ -92,6 +93,7 @@ class Evidence:
     reason: str | None = None
     correction: str | None = None
     styles: tuple[str, ...] = ()
+    by: str = "track"
 
     @property
     def confidence(self) -> float | None:
@@ -150,7 +152,13 @@ def _on_genres(policy: Policy, old: tuple[str, ...], answer: Evidence) -> Decisi
     if {genre_key(g) for g in genres} == {genre_key(g) for g in old}:
         return Decision(old, False, "it says so already")
     why = "it had no genre" if not kept else ("added to the old one" if policy.mode == "add" else "in place of the old")
-    return Decision(genres, True, f"your correction, {why}" if answer.correction else why)
+    return Decision(genres, True, _whose(answer) + why)
+
+
+def _whose(answer: Evidence) -> str:
+    if answer.correction:
+        return "your correction, "
+    return "" if answer.by == "track" else f"the {answer.by}'s, "
 
 
 def _beside(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[str, ...]:
