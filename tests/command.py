@@ -32,7 +32,7 @@ def zhanr(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> Com
             main()
         except SystemExit as end:
             left = end.code or 0
-    wrote = [stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]  # type: ignore[attr-defined]
+    wrote = [stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]
     done = CompletedProcess(command, left if isinstance(left, int) else 1, *wrote)
     assert done.returncode == code, f"exit code {left}, expected {code}:\n{done.stdout}\n{done.stderr}"
     return done

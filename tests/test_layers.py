@@ -21,7 +21,7 @@ LAYERS = [
     {"config", "prediction"},
     {"settings", "card"},
     {"audio", "features", "windows", "aggregate", "library"},
-    {"metrics", "bundle", "segments"},
+    {"metrics", "stratify", "bundle", "segments"},
     {"classifier", "calibration", "vocabulary"},
     {"explain", "learn", "tags", "waveform"},
     {"scan"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from command import lines, zhanr
 from tiny import LABELS, N_BINS, N_FRAMES, tiny_model
 from zhanr import Classifier
 from zhanr.aggregate import aggregate, novelty, softmax
@@ -393,17 +393,12 @@ def test_learning_needs_no_torch(tmp_path: Path) -> None:
 def test_the_command(tmp_path: Path) -> None:
     old = tiny_model(tmp_path / "old.onnx")
     library = own_library(tmp_path / "library.sqlite", old)
-    command = [sys.executable, "-W", "error", "-m", "zhanr", "learn", "--library", str(library)]
-    done = subprocess.run([*command, "--model", str(old)], capture_output=True, text=True, check=True)
+    command = ("learn", "--library", library, "--model", old)
+    done = zhanr(*command)
     assert "Čalgija" in done.stdout
     assert "95 % interval" in done.stdout
     assert "people correct what is wrong" in done.stdout
     assert load_bundle(tmp_path / "own.onnx").card.labels == ("Hip-Hop", "Jazz", "Čalgija")
-    bad = subprocess.run([*command[:-3], "--library", str(library)], capture_output=True, text=True, check=False)
-    assert bad.returncode == 2
-    as_json = [*command, "--model", str(old), "--json", "--where", "path~nowhere"]
-    none = subprocess.run(as_json, capture_output=True, text=True, check=False)
-    assert none.returncode == 1
-    assert "two genres at least" in none.stderr
-    report = subprocess.run([*command, "--model", str(old), "--json"], capture_output=True, text=True, check=True)
-    assert json.loads(report.stdout)["comparison"]["better"] is True
+    zhanr("--library", library, code=2)
+    assert "two genres at least" in zhanr(*command, "--json", "--where", "path~nowhere", code=1).stderr
+    assert lines(zhanr(*command, "--json"))[0]["comparison"]["better"] is True

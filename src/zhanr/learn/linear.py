@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr import metrics
+from zhanr import metrics, stratify
 from zhanr.aggregate import log_softmax
 from zhanr.errors import ConfigError
 from zhanr.learn.lbfgs import minimise
@@ -88,20 +88,15 @@ def fit(x: NDArray[np.floating], y: Ints, n_genres: int, penalty: float) -> Head
 def folds(y: Ints, groups: Sequence[str], n_folds: int) -> Ints:
     """The fold of each song, (n,): a group is never divided, and each fold gets its share of each genre if it can.
 
-    Groups are dealt out from the largest to the smallest, each to where its genres are most missing.
+    Groups are dealt out from the largest to the smallest (`stratify`).
     """
     names, number = np.unique(np.asarray(groups), return_inverse=True)
-    table = np.zeros((len(names), int(y.max()) + 1))
-    np.add.at(table, (number, y), 1)
     if len(names) < n_folds:
         raise ConfigError(f"an honest test needs songs of {n_folds} artists or albums at least, there are {len(names)}")
-    share = np.maximum(table.sum(axis=0) / n_folds, 1e-9)
-    filled = np.zeros((n_folds, table.shape[1]))
+    table = stratify.amounts(number, y)
+    order = np.lexsort((np.arange(len(names)), -table[:, -1]))
     fold_of = np.empty(len(names), np.int64)
-    for group in np.lexsort((np.arange(len(names)), -table.sum(axis=1))):
-        cost = (((filled + table[group]) / share) ** 2 - (filled / share) ** 2).sum(axis=1)
-        fold_of[group] = np.lexsort((filled.sum(axis=1), np.round(cost, 9)))[0]
-        filled[fold_of[group]] += table[group]
+    fold_of[order] = stratify.deal(table[order], np.full(n_folds, 1 / n_folds))
     return np.asarray(fold_of[number], np.int64)
 
 

@@ -14,10 +14,10 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.lab.datasets import gtzan
+from zhanr.stratify import amounts, deal
 from zhanr.words import artist_key, connected
 
 Split = dict[str, tuple[str, ...]]
@@ -27,7 +27,6 @@ HOLD_OUT = {"train": 0.6, "valid": 0.2, "test": 0.1, "holdout": 0.1}
 """The shares of the protocol with a hold-out group: see `hold_out`."""
 
 Parts = Mapping[str, Sequence[str]]
-Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -199,13 +198,13 @@ def _deal(
     seed: int,
     together: Sequence[Mapping[str, str] | None],
 ) -> Split:
-    """Deal whole groups of tracks to the parts, the largest first, each to the part that lacks its genres the most."""
+    """Deal whole groups of tracks to the parts, the largest first (`stratify`)."""
     _check_request(names, labels, fractions)
     groups = _groups(names, together, seed)
     genre_of = dict(zip(names, labels, strict=True))
-    amounts = _amounts(groups, genre_of)
-    share = np.array(list(fractions.values()))
-    home = _improve(_assign(amounts, share), amounts, share)
+    number = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+    _, genre = np.unique([genre_of[name] for group in groups for name in group], return_inverse=True)
+    home = deal(amounts(number, genre), np.array(list(fractions.values())))
     parts: dict[str, list[str]] = {part: [] for part in fractions}
     for group, p in zip(groups, home, strict=True):
         parts[list(parts)[p]] += group
@@ -238,50 +237,3 @@ def _groups(names: Sequence[str], together: Sequence[Mapping[str, str] | None], 
 
 def _rank(name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}:{name}".encode("utf-8", "replace")).digest()
-
-
-def _amounts(groups: Sequence[Sequence[str]], genre_of: Mapping[str, str]) -> Numbers:
-    """How much of each genre a group is, and of the whole in the last column: (n_groups, n_genres + 1)."""
-    column = {genre: i for i, genre in enumerate(sorted(set(genre_of.values())))}
-    amounts = np.zeros((len(groups), len(column) + 1))
-    for row, group in zip(amounts, groups, strict=True):
-        for name in group:
-            row[column[genre_of[name]]] += 1
-        row[-1] = len(group)
-    return amounts
-
-
-def _assign(amounts: Numbers, share: Numbers) -> NDArray[np.int64]:
-    lacking = np.outer(share, amounts.sum(axis=0))
-    weight = _weight(lacking)
-    home = np.zeros(len(amounts), np.int64)
-    for i, amount in enumerate(amounts):
-        # the decrease of the summed squared lack, relative to what each part is due, if this part takes the group
-        gain = (amount * (2 * lacking - amount) * weight).sum(axis=1)
-        home[i] = int(np.argmax(gain))
-        lacking[home[i]] -= amount
-    return home
-
-
-def _improve(home: NDArray[np.int64], amounts: Numbers, share: Numbers, rounds: int = 20) -> NDArray[np.int64]:
-    """Move single groups as long as that brings the parts closer to their shares."""
-    lacking = np.outer(share, amounts.sum(axis=0))
-    weight = _weight(lacking)
-    np.subtract.at(lacking, home, amounts)
-    for _ in range(rounds):
-        moved = False
-        for i, amount in enumerate(amounts):
-            lacking[home[i]] += amount
-            best = int(np.argmax((amount * (2 * lacking - amount) * weight).sum(axis=1)))
-            lacking[best] -= amount
-            moved, home[i] = moved or best != home[i], best
-        if not moved:
-            break
-    return home
-
-
-def _weight(due: Numbers) -> Numbers:
-    """What one track too many costs: relative to what is due, and the size of a part counts as several genres."""
-    weight = 1 / due
-    weight[:, -1] *= np.sqrt(due.shape[1] - 1)
-    return weight
