@@ -160,7 +160,7 @@ def main() -> int:
     arguments = parser.parse_args()
     files, outcomes, lost = originals(arguments.folder), Counter[str](), []
     with tempfile.TemporaryDirectory() as folder, recorded(2) as errors:
-        with Pool(_start, jobs=arguments.jobs, limits=Limits(seconds=20)) as pool:
+        with Pool(_start, jobs=arguments.jobs, limits=Limits()) as pool:
             work = tasks(files, arguments.files, arguments.seed, Path(folder))
             for task, outcome in pool.run(work, lambda *_: False):
                 reason = outcome.reason if isinstance(outcome, Lost) else outcome
