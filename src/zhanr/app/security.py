@@ -3,28 +3,24 @@
 - The `Host` must be a name of this server. A stranger's page whose own name suddenly points to this computer (DNS
   rebinding) sends its own name there.
 - What a browser sends for another site's page is refused, by `Origin` and `Sec-Fetch-Site`. Links may lead here.
-- Where a token is set, it must come along: as `Authorization: Bearer`, or as the cookie that `?token=` sets.
+- Where a token is set, it must come along (`door.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import ipaddress
 import re
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from zhanr.app.door import Door
 from zhanr.app.problems import Problem
 from zhanr.app.settings import Settings, is_loopback
 
@@ -48,17 +44,6 @@ HEADERS = {
 }
 
 
-_DOOR_STYLE = """
-body { font: 18px system-ui; color-scheme: light dark; margin: 20vh auto; max-width: 24em; padding: 0 1em }
-input { font: inherit; box-sizing: border-box; width: 100%; margin: .5em 0 } button { font: inherit }"""
-_DOOR = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>zhanr</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_DOOR_STYLE}</style></head>
-<body><form><label>This server wants its token:<br><input type="password" name="token" autofocus autocomplete="off">
-</label><button>Enter</button></form></body></html>"""
-_DOOR_HASH = base64.b64encode(hashlib.sha256(_DOOR_STYLE.encode()).digest()).decode()
-DOOR_POLICY = f"{DATA_POLICY}; style-src 'sha256-{_DOOR_HASH}'; form-action 'self'"
-
-
 class Guard:
     """ASGI middleware around everything.
 
@@ -76,33 +61,34 @@ class Guard:
         self._settings = settings
         self._refused = refused
         self._upload_paths = upload_paths
-        key = secrets.token_bytes(32)  # so that the cookie doesn't tell the token, and ends with the process
-        self._cookie = hmac.new(key, (settings.token or "").encode(), hashlib.sha256).hexdigest()
+        self._door = Door(settings.token, settings.port) if settings.token else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it here."""
         if scope["type"] != "http":  # the server speaks no websocket
             await self._app(scope, receive, send)
             return
+        if scope["path"] not in self._upload_paths:
+            receive = _limited(receive, self._settings.stall_seconds)
         try:
-            answer = self._answer(scope)
+            answer = await self._answer(scope, receive)
         except Problem as problem:
             self._refused(problem.kind)
-            wants_page = problem.status == 401 and "text/html" in Headers(scope=scope).get("accept", "")
-            headers = problem.headers | {"Content-Security-Policy": DOOR_POLICY}
-            answer = HTMLResponse(_DOOR, 401, headers) if wants_page else problem.response()
-        if answer is None and scope["path"] not in self._upload_paths:
-            receive = _limited(receive, self._settings.stall_seconds)
+            answer = problem.response()
+        except HTTPException as error:  # of the form at the door
+            self._refused("token")
+            answer = Problem(error.status_code, error.detail).response()
         await (answer or self._app)(scope, receive, _with_headers(send))
 
-    def _answer(self, scope: Scope) -> Response | None:
+    async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
         """None to let it pass, or the answer. Raises `Problem`."""
         request = _Asked.of(scope)
         self._check_host(request)
         self._check_origin(request)
-        if self._settings.token:
-            return self._check_token(request, scope)
-        return None
+        answer = await self._door.answer(scope, receive) if self._door else None
+        if answer is not None and answer.status_code >= 400:
+            self._refused("token")
+        return answer
 
     def _check_host(self, request: _Asked) -> None:
         name = _host_name(request.host)
@@ -123,33 +109,6 @@ class Guard:
         if foreign and not (link and request.destination in (None, "document")):
             raise Problem(403, "requests from the pages of other sites are refused", kind="origin")
 
-    def _check_token(self, request: _Asked, scope: Scope) -> Response | None:
-        token = self._settings.token or ""
-        scheme, _, given = request.authorization.partition(" ")
-        if scheme.lower() == "bearer" and _same(given.strip(), token):
-            return None
-        if _same(request.cookies.get(self._cookie_name(), ""), self._cookie):
-            return None
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        if not request.changes and _same(dict(query).get("token", ""), token):
-            return self._welcome(scope, [pair for pair in query if pair[0] != "token"])
-        raise Problem(
-            401,
-            "this server wants its token: as 'Authorization: Bearer TOKEN', or in a browser once as ?token=TOKEN",
-            kind="token",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-
-    def _welcome(self, scope: Scope, query: list[tuple[str, str]]) -> Response:
-        """Set the cookie, and take the token out of the browser's address bar."""
-        path = "/" + quote(scope["path"].lstrip("/"))  # one slash: two would lead to another host
-        response = RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
-        response.set_cookie(self._cookie_name(), self._cookie, httponly=True, samesite="lax", path="/")
-        return response
-
-    def _cookie_name(self) -> str:
-        return f"zhanr_{self._settings.port}"  # cookies of one host are shared by all its ports
-
 
 @dataclass(frozen=True)
 class _Asked:
@@ -160,8 +119,6 @@ class _Asked:
     site: str | None
     mode: str | None
     destination: str | None
-    authorization: str
-    cookies: dict[str, str]
     changes: bool
 
     @classmethod
@@ -176,17 +133,8 @@ class _Asked:
             headers.get("sec-fetch-site"),
             headers.get("sec-fetch-mode"),
             headers.get("sec-fetch-dest"),
-            headers.get("authorization", ""),
-            _cookies(headers.get("cookie", "")),
             scope["method"] not in SAFE_METHODS,
         )
-
-
-def _cookies(header: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
 
 
 def _host_name(host: str) -> str:
@@ -203,16 +151,12 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _same(given: str, wanted: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode("utf-8", "surrogatepass"))
-
-
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
-                headers[name] = value
+                headers.setdefault(name, value)
             is_page = headers.get("content-type", "").startswith("text/html")
             headers.setdefault("Cache-Control", "no-cache")  # kept, but asked for again each time
             headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)

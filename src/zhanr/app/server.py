@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from zhanr.app import library_api, map_api, media, pages, review_api, scan_api, selection_api, songs, tags_api
 from zhanr.app.api import PREFIX, UPLOAD_PATHS, create_api
+from zhanr.app.door import as_bytes
 from zhanr.app.handlers import HeadAsGet, install_handlers
 from zhanr.app.head import head_protocol
 from zhanr.app.media import UPLOADS
@@ -118,7 +119,7 @@ def serve(settings: Settings, say: Callable[[str], None], *, browser: bool = Fal
         settings = replace(settings, port=listening.getsockname()[1])
         app, state = create_app(settings)
         address = f"http://{_reachable(settings.host)}:{settings.port}/"
-        entrance = f"{address}?token={quote(settings.token)}" if settings.token else address
+        entrance = f"{address}?token={quote(as_bytes(settings.token))}" if settings.token else address
 
         def ready() -> None:
             say(f"zhanr is at {address} (Ctrl-C ends it)")

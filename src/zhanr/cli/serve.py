@@ -62,7 +62,7 @@ def app(
     settings = Settings(
         host=host,
         port=port,
-        token=token or None,
+        token=(token or "").strip() or None,
         model=model,
         precision=output.precision(precision),
         library=library,
@@ -75,9 +75,21 @@ def app(
         parse_seconds=seconds,
         memory=int(memory * 2**30),
     )
-    if not settings.is_local and not settings.token:
-        raise typer.BadParameter(f"{host} can be reached by others, so the server needs a --token (any secret word)")
+    _check_token(settings)
     _serve(settings, browser=browser, desktop=desktop)
+
+
+def _check_token(settings: Settings) -> None:
+    """Raise `typer.BadParameter` where others could guess their way in."""
+    import secrets
+
+    from zhanr.app.door import TOKEN_LENGTH
+
+    if not settings.is_local and len(settings.token or "") < TOKEN_LENGTH:
+        raise typer.BadParameter(
+            f"{settings.host} can be reached by others, so the server needs a --token (or ZHANR_TOKEN) of at least "
+            f"{TOKEN_LENGTH} characters that nobody can guess. This one was drawn just now: {secrets.token_hex(12)}"
+        )
 
 
 def _serve(settings: Settings, *, browser: bool, desktop: bool) -> None:
