@@ -18,6 +18,7 @@ from string import Template
 from typing import Any
 
 from zhanr.app import pages
+from zhanr.app.assets import STATIC, style_sheet
 from zhanr.app.palette import NOT_SURE, colours
 from zhanr.audio.reader import MIN_SECONDS
 from zhanr.bundle import load_bundle
@@ -31,7 +32,6 @@ from zhanr.waveform import waveform_model
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "site"
 RUNTIME = SOURCE / "node_modules" / "onnxruntime-web" / "dist"
-STYLES = ("base.css", "listen.css", "library.css")
 MAX_BYTES = 300_000_000  # of a file: what is decoded from more doesn't fit into a tab
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data: blob:; "
@@ -47,9 +47,9 @@ def build(target: Path, model: str | None = None) -> None:
     bundle = load_bundle(model)
     for name, path in _scripts(["app.js", "worker.js", "theme.js"]).items():
         shutil.copyfile(path, target / name)
-    for name in (*STYLES, "icon.svg"):
-        shutil.copyfile(pages.STATIC / name, target / name)
-    shutil.copytree(pages.STATIC / "demo", target / "demo")
+    (target / "style.css").write_bytes(style_sheet())
+    shutil.copyfile(STATIC / "icon.svg", target / "icon.svg")
+    shutil.copytree(STATIC / "demo", target / "demo")
     for notice in ("LICENSE", "NOTICE"):
         shutil.copyfile(ROOT / notice, target / f"{notice}.txt")
     _pack(target / "model.packed", waveform_model(bundle.path.read_bytes(), bundle.card))
@@ -78,7 +78,7 @@ def _scripts(entries: list[str]) -> dict[str, Path]:
         if name not in found:
             found[name] = _script(name)
             if name != "runtime.js":
-                waiting += re.findall(r'(?:from|import) "\./([\w.]+)"', found[name].read_text("utf-8"))
+                waiting += re.findall(r'(?:from |import |import\()"\./([\w.]+)"', found[name].read_text("utf-8"))
     return found
 
 
@@ -86,7 +86,7 @@ def _script(name: str) -> Path:
     if name == "runtime.js":
         return RUNTIME / "ort.wasm.bundle.min.mjs"
     own = SOURCE / name
-    return own if own.exists() else pages.STATIC / name
+    return own if own.exists() else STATIC / name
 
 
 def _pack(path: Path, data: bytes) -> None:
@@ -95,7 +95,7 @@ def _pack(path: Path, data: bytes) -> None:
 
 def _document(card: Card) -> str:
     """The application's document, with addresses that hold in any folder, and a policy of its own."""
-    template = Template(pages.DOCUMENT.template.replace('"/assets/', '"').replace('href="/"', 'href="./"'))
+    template = Template(pages.DOCUMENT.template.replace('"$assets/', '"').replace('href="/"', 'href="./"'))
     document = template.substitute(
         title="zhanr",
         content="<zhanr-listen></zhanr-listen>",

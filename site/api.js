@@ -8,6 +8,9 @@ const RATE = 48000; // in hertz; well above the model's, as browsers resample le
 const files = new Map(); // by the id of the "upload"
 let count = 0;
 
+/** What the pages say where they get nothing from where they came from. */
+export const GONE = "The page can’t be loaded. Is there a network?";
+
 /** Nothing is refused here but what the browser can't do; the class is what the pages know. */
 export class Refused extends Error {
   status = 0;

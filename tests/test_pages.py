@@ -13,7 +13,8 @@ import pytest
 
 from live_app import live, problem
 from tiny import LABELS, tiny_model
-from zhanr.app.pages import PAGES, STATIC, Page
+from zhanr.app.assets import STATIC, prefix
+from zhanr.app.pages import PAGES, Page
 from zhanr.app.settings import Settings
 
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -39,8 +40,9 @@ def test_a_page_is_a_document_with_its_element_and_its_script(client: httpx.Clie
 
 
 def test_a_document_asks_for_all_scripts_at_once(client: httpx.Client) -> None:
-    named = set(re.findall(r'modulepreload" href="/assets/([^"]+)"', client.get("/", headers=PAGE).text))
-    assert {"app.js", "listen.js", "song_store.js", "draw.js"} <= named
+    named = set(re.findall(r'modulepreload" href="[^"]+/([^"/]+)"', client.get("/", headers=PAGE).text))
+    assert {"app.js", "listen.js", "song_store.js", "record.js"} <= named
+    assert "draw.js" not in named  # waits for the first song
     for name in named:
         needed = re.findall(r'from "\./([^"]+)"', (STATIC / name).read_text("utf-8"))
         assert set(needed) <= named, name
@@ -54,19 +56,27 @@ def test_nothing_in_a_document_needs_an_exception_from_the_policy(client: httpx.
     assert not re.search(r"<style|style=|<script(?![^>]*src=)| on\w+=", response.text)
 
 
-def test_what_a_document_names_is_there_and_is_asked_for_again_each_time(client: httpx.Client) -> None:
+def test_what_a_document_names_is_there_and_never_changes(client: httpx.Client) -> None:
     text = client.get("/").text
     names = re.findall(r'"(/assets/[^"]+)"', text)
     assert len(names) > 4
     for name in names:
-        response = client.get(name)
-        assert response.status_code == 200, name
-        assert response.headers["cache-control"] == "no-cache"
-        again = client.get(name, headers={"If-None-Match": response.headers["etag"]})
-        assert again.status_code == 304
+        plain = client.get(name, headers={"Accept-Encoding": "identity"})
+        packed = client.get(name, headers={"Accept-Encoding": "gzip"})
+        assert plain.status_code == 200, name
+        assert "immutable" in plain.headers["cache-control"]
+        assert (packed.headers["content-encoding"], packed.content) == ("gzip", plain.content)
+        assert int(packed.headers["content-length"]) < len(plain.content)
+    assert client.get("/").headers["cache-control"] == "no-cache"
 
 
-@pytest.mark.parametrize("path", ["/", "/library", "/assets/app.js", "/api/v1/health", "/library/version"])
+@pytest.mark.parametrize("name", ["nothing.js", "../pages.py", "..%2fpages.py", "demo", "base.css"])
+def test_nothing_else_is_served_with_them(client: httpx.Client, name: str) -> None:
+    assert client.get(f"{prefix()}/{name}").status_code == 404
+    assert client.get(f"/assets/of-another-version/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/library", prefix() + "/app.js", "/api/v1/health", "/library/version"])
 def test_head_is_get_without_its_body(client: httpx.Client, path: str) -> None:
     head, whole = client.head(path), client.get(path)
     assert head.status_code == 200

@@ -169,7 +169,7 @@ def test_a_long_song_has_a_timeline_that_can_be_read(home: Page) -> None:
         for g, p in [("jazz", 0.9) if i % 3 else ("rock", 0.2)]
     ]
     script = """async (moments) => {
-        const { merged } = await import("/assets/draw.js");
+        const { merged } = await import(document.querySelector("script[type=module]").src.replace("app.js", "draw.js"));
         return merged(moments, 72).map((m) => [m.start, m.end, m.genre, m.probabilities.jazz]);
     }"""
     shown = home.evaluate(script, moments)

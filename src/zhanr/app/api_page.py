@@ -11,7 +11,6 @@ def api_page(description: dict[str, Any]) -> str:
     """What a page says of an OpenAPI description, as markup."""
     info = description["info"]
     parts = [
-        '<link rel="stylesheet" href="/assets/api.css">',
         f'<h1 class="l-title">{escape(info["title"])} API {escape(info["version"])}</h1>',
         f"<p>{escape(info['summary'])}</p>",
         '<p>For programs: <a href="openapi.json">openapi.json</a>. Errors are application/problem+json.</p>',

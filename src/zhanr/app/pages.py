@@ -7,27 +7,23 @@ that the server knows of it; `static/app.js` finds the element and its script by
 from __future__ import annotations
 
 import json
-import mimetypes
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
 
+from zhanr.app import assets
 from zhanr.app.palette import NOT_SURE, colours
 from zhanr.app.problems import Problem
 from zhanr.app.state import State
 from zhanr.explain import bin_hertz
 from zhanr.tags.policy import Policy
 
-STATIC = Path(__file__).parent / "static"
 DOCUMENT = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
 
 
@@ -66,19 +62,14 @@ def router(state: State) -> APIRouter:
     return routes
 
 
-def add_assets(app: FastAPI) -> None:
-    """Serve the style sheets and scripts. Browsers ask each time whether they have changed (`security.HEADERS`)."""
-    mimetypes.add_type("text/javascript", ".js")  # some systems' registries say something else, which browsers refuse
-    app.mount("/assets", StaticFiles(directory=STATIC))
-
-
 def document(state: State, title: str, content: str, current: Page | None = None) -> str:
     """A whole document in the frame that all pages share; `content` is markup."""
     return DOCUMENT.substitute(
         title=escape(title),
         content=content,
         links="\n".join(_link(page, current) for page in PAGES),
-        modules="\n".join(f'<link rel="modulepreload" href="/assets/{name}">' for name in _modules(current)),
+        assets=assets.prefix(),
+        modules="\n".join(f'<link rel="modulepreload" href="{assets.prefix()}/{name}">' for name in _modules(current)),
         settings=escape(json.dumps(settings(state), ensure_ascii=False), quote=True),
     )
 
@@ -127,19 +118,7 @@ def error_page(state: State) -> Callable[[Problem], Response]:
 
 def _modules(page: Page | None) -> list[str]:
     """The scripts that a document needs, for the browser to ask for at once, and not for one after the other."""
-    found: dict[str, None] = {}
-    waiting = ["app.js", *([] if page is None else [f"{page.name.lower()}.js"])]
-    while waiting:
-        name = waiting.pop(0)
-        if name not in found:
-            found[name] = None
-            waiting += _imports(name)
-    return list(found)
-
-
-@cache
-def _imports(name: str) -> list[str]:
-    return re.findall(r'^(?:import|\} from|import .* from) "\./([\w.]+)";$', (STATIC / name).read_text("utf-8"), re.M)
+    return assets.scripts("app.js", *([] if page is None else [f"{page.name.lower()}.js"]))
 
 
 def _answering(state: State, page: Page) -> Callable[[], Response]:

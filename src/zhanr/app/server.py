@@ -18,7 +18,7 @@ from urllib.parse import quote
 import uvicorn
 from fastapi import FastAPI
 
-from zhanr.app import library_api, map_api, media, pages, review_api, scan_api, selection_api, songs, tags_api
+from zhanr.app import assets, library_api, map_api, media, pages, review_api, scan_api, selection_api, songs, tags_api
 from zhanr.app.api import PREFIX, UPLOAD_PATHS, create_api
 from zhanr.app.door import as_bytes
 from zhanr.app.handlers import HeadAsGet, install_handlers
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> tuple[FastAPI, State]:
     app.add_middleware(Guard, settings=settings, upload_paths=UPLOAD_PATHS | {UPLOADS}, refused=state.metrics.failed)
     for part in (pages, media, songs, scan_api, library_api, selection_api, review_api, tags_api, map_api):
         app.include_router(part.router(state))
-    pages.add_assets(app)
+    app.include_router(assets.router())
     app.mount(PREFIX, create_api(state))
     return app, state
 

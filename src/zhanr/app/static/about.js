@@ -1,6 +1,6 @@
 // What the first page says before there is a song: what zhanr knows, songs to try, and what else there is.
 
-import { Refused, reason } from "./api.js";
+import { GONE, Refused, reason } from "./api.js";
 import { el, icon, PLAY, percent } from "./dom.js";
 import { settings } from "./settings.js";
 
@@ -23,7 +23,7 @@ function demos(add, failed) {
   const attempt = async (file) => {
     try {
       const response = await fetch(new URL(`demo/${file}`, import.meta.url)).catch(() => null);
-      if (!response?.ok) throw new Refused(0, "The server can’t be reached. Is zhanr still running?");
+      if (!response?.ok) throw new Refused(0, GONE);
       add([new File([await response.blob()], file)]);
     } catch (error) {
       failed(reason(error));

@@ -3,6 +3,7 @@
 import { bytes } from "./dom.js";
 
 const UPLOADS = "/media/uploads";
+export const GONE = "The server can’t be reached. Is zhanr still running?";
 
 /** A response that is an error, with the server's own sentence; `retryAfter` in seconds. */
 export class Refused extends Error {
@@ -35,7 +36,7 @@ async function ask(url, options) {
     return await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError" || options.signal?.aborted) throw error;
-    throw new Refused(0, "The server can’t be reached. Is zhanr still running?");
+    throw new Refused(0, GONE);
   }
 }
 

@@ -5,6 +5,7 @@
 // it is told by `revisited()`, if it has that.
 
 import "./player_bar.js";
+import { GONE } from "./api.js";
 import { el } from "./dom.js";
 import { dropping } from "./drop.js";
 import { songs } from "./songs.js";
@@ -38,9 +39,10 @@ async function show(top) {
   try {
     await load(link);
   } catch {
-    main.replaceChildren(
-      el("p", { class: "l-error", role: "alert" }, "The server can’t be reached. Is zhanr still running?"),
-    );
+    // another version of zhanr is served by now, whose scripts have other addresses
+    const there = await fetch(path, { method: "HEAD" }).catch(() => null);
+    if (there?.ok) return location.reload();
+    main.replaceChildren(el("p", { class: "l-error", role: "alert" }, GONE));
     return;
   }
   if (here !== path) return; // gone on meanwhile

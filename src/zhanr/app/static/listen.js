@@ -1,52 +1,42 @@
 // The first page: songs come in by the button, by dropping them or from the microphone, and each gets a card.
 
 import { about } from "./about.js";
-import { SongCard } from "./card.js";
+import { GONE } from "./api.js";
 import { calm, el, icon } from "./dom.js";
-import { playerBar } from "./player_bar.js";
 import { canRecord, recorder } from "./record.js";
 import { settings } from "./settings.js";
-import { SongList } from "./song_list.js";
 import { songs } from "./songs.js";
-
-const FEW = 3; // songs that are shown as cards
 
 const UPLOAD = "M12 16V5m0 0L7.5 9.5M12 5l4.5 4.5M5 19h14";
 const MICROPHONE = "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3zM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21";
 
 class ListenPage extends HTMLElement {
-  #cards = new Map();
+  #shown = null; // a promise of what shows the songs, whose scripts are not waited for before there is one
   #follow = () => this.#show();
   #added = () => this.#reveal();
-  #mark = () => {
-    for (const shown of [...this.#cards.values(), this.many]) shown.mark((id) => playerBar.isPlaying(id));
-  };
 
   async connectedCallback() {
-    this.few = el("div", { class: "s-few" });
-    this.many = new SongList(settings, (song) => this.#card(song));
-    this.many.addEventListener("close", (event) => this.#remove(/** @type {CustomEvent} */ (event).detail));
     const failed = (text) => {
       this.trouble.textContent = text;
     };
-    const more = about((files) => songs.add(files), failed);
-    const list = el("section", { id: "songs", "aria-label": "Your songs" }, this.few, this.many.node);
-    this.append(this.#hero(), more, list, this.#keys());
+    this.keys = this.#keys();
+    this.append(
+      this.#hero(),
+      about((files) => songs.add(files), failed),
+      this.keys,
+    );
     songs.addEventListener("change", this.#follow);
     songs.addEventListener("added", this.#added);
-    playerBar.addEventListener("change", this.#mark);
     await songs.ready;
-    if (!this.isConnected) return;
-    this.#show();
+    if (songs.all.length) await this.#show();
     this.dataset.ready = "true";
+    this.#view();
   }
 
   disconnectedCallback() {
     songs.removeEventListener("change", this.#follow);
     songs.removeEventListener("added", this.#added);
-    playerBar.removeEventListener("change", this.#mark);
-    this.#cardsOf([]);
-    this.many.close();
+    this.#shown?.then((shown) => shown?.close());
   }
 
   #hero() {
@@ -106,49 +96,39 @@ class ListenPage extends HTMLElement {
     );
   }
 
-  /** A few songs are cards, the newest on top; more are a list that opens to them. */
-  #show() {
-    const many = songs.all.length > FEW;
+  async #show() {
     this.classList.toggle("busy", songs.all.length > 0);
-    this.many.node.hidden = !many;
-    this.many.show(many ? songs.all : []);
-    this.#cardsOf(many ? [] : songs.all);
+    (await this.#view())?.show(songs.all);
   }
 
-  #cardsOf(shown) {
-    for (const [song, card] of this.#cards) {
-      if (shown.includes(song)) continue;
-      card.close();
-      this.#cards.delete(song);
-    }
-    for (const [i, song] of shown.entries()) {
-      if (!this.#cards.has(song)) this.#cards.set(song, this.#card(song));
-      const { node } = this.#cards.get(song);
-      if (this.few.children[i] !== node) this.few.insertBefore(node, this.few.children[i] ?? null);
+  #view() {
+    this.#shown ??= this.#load();
+    return this.#shown;
+  }
+
+  async #load() {
+    try {
+      const { ShownSongs } = await import("./shown_songs.js");
+      if (!this.isConnected) return null;
+      const shown = new ShownSongs((some, lost) => this.#remove(some, lost));
+      this.keys.before(shown.node);
+      return shown;
+    } catch {
+      this.trouble.textContent = GONE;
+      return null;
     }
   }
 
   /** What has just been added is to be seen, wherever the page was scrolled to. */
-  #reveal() {
-    this.many.first();
+  async #reveal() {
+    (await this.#view())?.first();
     const top = this.querySelector(".hero").getBoundingClientRect().top;
     if (top < 0) scrollBy({ top, behavior: calm() ? "instant" : "smooth" });
   }
 
-  #remove(some) {
+  #remove(some, lost) {
     songs.remove(...some);
-    if (!songs.all.length) this.pick.focus();
-  }
-
-  #card(song) {
-    const card = new SongCard(song, settings);
-    card.addEventListener("close", () => {
-      songs.remove(song);
-      this.pick.focus();
-    });
-    card.addEventListener("play", (event) => playerBar.toggle(/** @type {CustomEvent} */ (event).detail));
-    card.mark((id) => playerBar.isPlaying(id));
-    return card;
+    if (lost || !songs.all.length) this.pick.focus();
   }
 }
 
