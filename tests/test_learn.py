@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import wave
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -402,3 +403,27 @@ def test_the_command(tmp_path: Path) -> None:
     zhanr("--library", library, code=2)
     assert "two genres at least" in zhanr(*command, "--json", "--where", "path~nowhere", code=1).stderr
     assert lines(zhanr(*command, "--json"))[0]["comparison"]["better"] is True
+
+
+def test_a_learnt_model_is_used_at_once_if_that_is_wanted(tmp_path: Path) -> None:
+    library, music = tmp_path / "library.sqlite", tmp_path / "music"
+    music.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(16):  # eight songs of low tones, eight of high ones, each in a noise of its own
+        tone = np.sin(2 * np.pi * (150 if i < 8 else 3000) * np.arange(32_000) / 16_000)
+        samples = 8_000 * tone + 500 * rng.normal(size=len(tone))
+        with wave.open(str(music / f"{'low' if i < 8 else 'high'}{i:02}.wav"), "wb") as file:
+            file.setparams((1, 2, 16_000, len(tone), "NONE", ""))
+            file.writeframes(samples.astype("<i2").tobytes())
+    zhanr("scan", music, "--library", library, "--model", tiny_model(tmp_path / "old.onnx"))
+    for name in ("low", "high"):
+        zhanr(
+            "library", "correct", "--where", f"path~{name}", "--genre", f"{name} tones", "--yes", "--library", library
+        )
+    done = zhanr("learn", "--library", library, "--force", "--use")
+    assert "16 songs found: 16 classified" in done.stdout
+    zhanr("library", "correct", "--where", "", "--clear", "--yes", "--library", library)
+    with Library.open(library, create=False) as opened:
+        assert opened.main_model() == load_bundle(tmp_path / "own.onnx").sha256
+        assert {(s.path.stem[:-2], s.best) for s in opened.songs()} == {("low", "low tones"), ("high", "high tones")}
+    assert "16 unchanged" in zhanr("scan", music, "--library", library).stdout

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zhanr.cli import output
-from zhanr.cli.scan import LibraryOption
+from zhanr.cli.scan import LibraryOption, scan
 
 if TYPE_CHECKING:
     from zhanr.learn.comparison import Comparison
@@ -28,6 +28,9 @@ def learn(
     where: Annotated[
         str | None, typer.Option(help="Learn from the songs of a filter only: --where 'path~collection'.")
     ] = None,
+    use: Annotated[
+        bool, typer.Option("--use", help="Classify the library's songs anew with the model at once, if it was written.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Write the model even if it is not better.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:
@@ -48,12 +51,15 @@ def learn(
     with Library.open(library, create=False) as opened:
         path = target or opened.path.with_name("own.onnx")
         result = train(opened, path, model=model, trust_tags=trust_tags, query=where, force=force)
+        songs = [song.path for song in opened.songs()] if use else []
     if as_json:
         output.json_line(_as_dict(result))
     else:
-        _report(result)
+        _report(result, used=use)
     if result.written is None:
         raise typer.Exit(1)
+    if use:
+        scan(songs, library=library, model=str(result.written), again=True, as_json=as_json)
 
 
 def _as_dict(result: Result) -> dict[str, object]:
@@ -66,7 +72,7 @@ def _as_dict(result: Result) -> dict[str, object]:
     }
 
 
-def _report(result: Result) -> None:
+def _report(result: Result, *, used: bool) -> None:
     told = result.comparison
     typer.echo(f"{told.songs:,} songs of {len(result.genres)} genres: {', '.join(result.genres)}")
     if result.left_out:
@@ -89,7 +95,10 @@ def _report(result: Result) -> None:
         verdict = "is as good as the old one" if told.tied else "is not surely better"
         typer.echo(f"the new model {verdict}, and was not written; --force writes it all the same")
         return
-    typer.echo(f"{result.written}: `zhanr scan --again FOLDER` puts its genres in the library")
+    how = (
+        "its genres come into the library now" if used else "`zhanr scan --again FOLDER` puts its genres in the library"
+    )
+    typer.echo(f"{result.written}: {how}")
     if result.saved is not None:
         typer.echo(f"{result.saved}: the model that was there before")
 
