@@ -309,3 +309,17 @@ def test_the_answer_of_an_album_says_so() -> None:
     for by, reason in (("track", "it had no genre"), ("album", "the album's, it had no genre")):
         assert decide(Policy(), (), replace(SURE, by=by)).reason == reason
     assert decide(Policy(), (), replace(SURE, by="album", correction="Polka")).reason.startswith("your correction")
+
+
+def test_names_in_vain_are_told_and_rules_that_let_nothing_through_are_refused() -> None:
+    labels, others = ("rock", "hiphop"), ("post-punk", "Čalgija")
+    assert Policy(names={"rok": ("Rock",), "postpunk": ("Punk",)}).check_labels(labels, others) == [
+        "the map names what neither the model nor you use: rok"
+    ]
+    allowed = frozenset({"hiphop", "čalgija", "jass"})
+    assert Policy(whitelist=allowed).check_labels(labels, others) == ["the whitelist names what is never written: jass"]
+    everybodys = allowed | {f"genre{i}" for i in range(1000)}
+    assert Policy(whitelist=everybodys).check_labels(labels, others) == []
+    with pytest.raises(ConfigError, match="no genre of the whitelist"):
+        Policy(whitelist=frozenset({"jass"})).check_labels(labels, others)
+    assert Policy().check_labels(labels) == []

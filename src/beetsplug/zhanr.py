@@ -128,7 +128,9 @@ class ZhanrPlugin(BeetsPlugin):
     def _predictions(self, items: list[Item]) -> Iterator[tuple[Item, Prediction]]:
         if not items:
             return
-        self._policy.check_labels(self._classifier.labels)
+        styles = (style.name for style in self._classifier.card.styles)
+        for remark in self._policy.check_labels(self._classifier.labels, styles):
+            self._log.warning("{}", remark)
         paths = [Path(item.filepath) for item in items]
         results = self._classifier.predict_many(paths, jobs=self.config["jobs"].get(int))
         for item, result in zip(items, results, strict=True):

@@ -94,7 +94,9 @@ def make_plan(
     from_known = library is not None or where is not None or not paths
     _expect(library if from_known else None, model, wanted, from_known=from_known)
     if from_known:
-        songs = from_library(library, rules, where=where, paths=paths or [], precision=wanted, by=unit)
+        songs = from_library(
+            library, rules, where=where, paths=paths or [], precision=wanted, by=unit, tell=output.warn
+        )
     else:
         songs = from_files(
             list(find_audio(paths or [])),
@@ -103,6 +105,7 @@ def make_plan(
             precision=wanted,
             jobs=jobs or output.default_jobs(),
             by=unit,
+            tell=output.warn,
         )
     rows, left, failed = _gather(plan(songs, rules), everything=everything, as_json=as_json)
     write_plan(rows, target)

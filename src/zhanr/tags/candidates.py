@@ -25,6 +25,7 @@ from zhanr.tags.policy import Evidence, Policy
 Unit = Literal["track", "album", "artist"]
 Candidate = tuple[Path, Evidence] | FileError
 """A song and what is known of it, or why nothing is."""
+Tell = Callable[[str], None]
 
 
 def from_files(
@@ -35,13 +36,16 @@ def from_files(
     precision: float | None = None,
     jobs: int = 1,
     by: Unit = "track",
+    tell: Tell = lambda _: None,
 ) -> Iterator[Candidate]:
     """Classify some files; by album or artist, all of them before the first is given.
 
-    Raises `ConfigError` where the rules name genres that the model doesn't know.
+    Raises `ConfigError` where the rules name genres that the model doesn't know; `tell` is given what else may be a
+    slip of the pen in them.
     """
     classifier = Classifier.load(model, precision=precision)
-    rules.check_labels(classifier.labels)
+    for remark in rules.check_labels(classifier.labels, (style.name for style in classifier.card.styles)):
+        tell(remark)
     songs: list[Song] = []
     for number, (path, result) in enumerate(zip(files, classifier.predict_many(files, jobs=jobs), strict=True)):
         if isinstance(result, FileError):
@@ -64,17 +68,19 @@ def from_library(
     paths: Iterable[Path] = (),
     precision: float | None = None,
     by: Unit = "track",
+    tell: Tell = lambda _: None,
 ) -> Iterator[Candidate]:
     """What the library says of its songs, as far as they still sound the same; `paths` restrict it to some folders.
 
     By album or artist, every song gets the answer of all songs of its album, whichever of them were picked; the
-    person's word on a song stays.
+    person's word on a song stays. `tell` is given what may be a slip of the pen in the rules.
 
     Raises `LibraryError` and, for a wrong filter or rules that name unknown genres, `ConfigError`.
     """
     folders = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - Path.absolute keeps ".."
     with Library.open(library, create=False, readonly=True) as opened:
-        rules.check_labels({label: None for song in opened.songs() for label in song.probabilities})
+        for remark in rules.check_labels(*_names(opened)):
+            tell(remark)
         if by == "track":
             judge = _judge(opened, precision)
         else:
@@ -82,6 +88,18 @@ def from_library(
         for song in opened.songs(where):
             if not folders or any(song.path.is_relative_to(folder) for folder in folders):
                 yield _known(judge(song), by)
+
+
+def _names(library: Library) -> tuple[list[str], list[str]]:
+    """The genres of the models that classified a library; its styles, and the person's own words."""
+    labels, others = dict[str, None](), dict[str, None]()
+    for song in library.songs():
+        labels |= dict.fromkeys(song.probabilities)
+        others |= dict.fromkeys([*(style.name for style in song.styles), *filter(None, [song.correction])])
+    model = memory.model_of(library)
+    path = model and vocabulary.find(library, model)
+    styles = load_bundle(path).card.styles if path else ()  # of which the songs need not have all
+    return list(labels), [*others, *(style.name for style in styles)]
 
 
 def _judge(library: Library, precision: float | None) -> Callable[[Song], Song]:

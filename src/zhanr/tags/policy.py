@@ -23,6 +23,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 CASES: tuple[Case, ...] = get_args(Case)
 NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"hiphop": ("Hip-Hop",)})
 """Names that no rule of casing gives, by `genre_key`."""
+SHORT = 30  # genres in a whitelist that was made for this; a longer one is everybody's list of all there are
 _FILE_NAME = re.compile(r"[/\\~.][^,]*[/\\][^,]*|[^,]*\.\w{1,5}")
 
 
@@ -72,12 +73,31 @@ class Policy:
         keys = (genre_key(label), *map(genre_key, self.written(label)))
         return next((self.thresholds[k] for k in keys if k in self.thresholds), self.threshold)
 
-    def check_labels(self, labels: Iterable[str]) -> None:
-        """Refuse thresholds for genres that the model doesn't know: they are mostly slips of the pen."""
-        known = list(labels)
-        keys = {key for label in known for key in (genre_key(label), *map(genre_key, self.written(label)))}
+    def check_labels(self, labels: Iterable[str], others: Iterable[str] = ()) -> list[str]:
+        """Look for slips of the pen: `labels` are the model's, `others` are styles and the person's own words.
+
+        Refuses thresholds for genres that the model doesn't know, and a whitelist that lets nothing through. What the
+        map or a short whitelist names in vain is no error, for one of each may serve several models: it is given back
+        as sentences.
+        """
+        known, others = list(labels), list(others)
+        keys = self._keys(known)
         if unknown := sorted(set(self.thresholds) - keys):
             raise ConfigError(f"a threshold for {', '.join(unknown)}: the model knows only {', '.join(known)}")
+        keys |= self._keys(others)
+        if self.whitelist and not self.whitelist & keys:
+            raise ConfigError(f"no genre of the whitelist is one that could be written: those are {', '.join(known)}")
+        remarks = []
+        if vain := sorted(set(self.names) - set(NAMES) - {genre_key(label) for label in (*known, *others)}):
+            remarks.append(f"the map names what neither the model nor you use: {', '.join(vain)}")
+        vain = sorted((self.whitelist or frozenset()) - keys)
+        if vain and len(self.whitelist or ()) <= SHORT:
+            remarks.append(f"the whitelist names what is never written: {', '.join(vain)}")
+        return remarks
+
+    def _keys(self, labels: Iterable[str]) -> set[str]:
+        """What genres are called, by the model and in the files."""
+        return {key for label in labels for key in (genre_key(label), *map(genre_key, self.written(label)))}
 
 
 @dataclass(frozen=True)
