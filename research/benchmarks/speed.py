@@ -1,41 +1,24 @@
 """How long a song takes, part by part, beside decoding and a librosa mel-spectrogram of the same song, in one run.
 
-python research/benchmarks/speed.py demo/blues.mp3          needs the extra `dev` (librosa)
+python -m research.benchmarks.speed demo/blues.mp3          needs the extra `dev` (librosa)
 
 Every part runs on one thread; the numbers are medians in milliseconds of CPU time.
 """
 
 from __future__ import annotations
 
-import os
+from research.benchmarks.timing import milliseconds  # first: it allows one thread, before NumPy is loaded
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy is loaded
-
+# isort: split
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import librosa
 
 from zhanr import Classifier, features
 from zhanr.audio import load
-
-REPEATS = 15
-
-
-def milliseconds(work: Callable[[], Any]) -> float:
-    """The median CPU time of one call, after one that warms up."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        begin = time.process_time()
-        work()
-        times.append(1000 * (time.process_time() - begin))
-    return statistics.median(times)
 
 
 def start_up(code: str) -> float:
@@ -51,11 +34,12 @@ def main(path: str) -> None:
     config = classifier.card.features
     samples = load(path, sample_rate=config.sample_rate, duration=30).samples
     picture = features.extract(samples, config)
+    timed = partial(milliseconds, repeats=15)
     parts = {
-        "decoding to 22,050 Hz mono": milliseconds(lambda: load(path, sample_rate=config.sample_rate, duration=30)),
-        "librosa mel-spectrogram": milliseconds(lambda: librosa.feature.melspectrogram(y=samples, sr=22050)),
-        "zhanr features": milliseconds(lambda: features.extract(samples, config)),
-        "zhanr network, all windows": milliseconds(lambda: classifier.predict_features(picture)),
+        "decoding to 22,050 Hz mono": timed(lambda: load(path, sample_rate=config.sample_rate, duration=30)),
+        "librosa mel-spectrogram": timed(lambda: librosa.feature.melspectrogram(y=samples, sr=22050)),
+        "zhanr features": timed(lambda: features.extract(samples, config)),
+        "zhanr network, all windows": timed(lambda: classifier.predict_features(picture)),
         "import zhanr": start_up("import zhanr"),
         "Classifier.load()": start_up("from zhanr import Classifier; Classifier.load()"),
     }

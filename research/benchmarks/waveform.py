@@ -1,22 +1,17 @@
 """The model that takes a waveform beside the picture model: its size, and the time for 30 s and for 3 minutes of music.
 
-python research/benchmarks/waveform.py [MODEL]          needs the extra `learn` (onnx)
+python -m research.benchmarks.waveform [MODEL]          needs the extra `learn` (onnx)
 
 Both begin with samples in memory and run on one thread; the numbers are medians in milliseconds of CPU time.
 """
 
 from __future__ import annotations
 
-import os
+from research.benchmarks.timing import milliseconds  # first: it allows one thread, before NumPy is loaded
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy is loaded
-
-import statistics
+# isort: split
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,17 +26,6 @@ from zhanr.waveform import export
 
 SONG = Path(__file__).parents[2] / "demo" / "jazz.wav"
 REPEATS = 7
-
-
-def milliseconds(work: Callable[[], Any]) -> float:
-    """The median CPU time of one call, after one that warms up."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        begin = time.process_time()
-        work()
-        times.append(1000 * (time.process_time() - begin))
-    return statistics.median(times)
 
 
 def through_pictures(classifier: Classifier, samples: np.ndarray[Any, Any]) -> None:
@@ -65,8 +49,8 @@ def main() -> None:
     print("| | picture model | waveform model |\n|---|---|---|")
     print(f"| file | {sizes[0]:.2f} MB | {sizes[1]:.2f} MB |")
     for name, samples in (("30 s", song), ("3 min", np.tile(song, 6))):
-        pictures = milliseconds(partial(through_pictures, classifier, samples))
-        waveform = milliseconds(partial(session.run, ["probabilities"], {"samples": samples}))
+        pictures = milliseconds(partial(through_pictures, classifier, samples), REPEATS)
+        waveform = milliseconds(partial(session.run, ["probabilities"], {"samples": samples}), REPEATS)
         print(f"| {name} of music | {pictures:.0f} ms | {waveform:.0f} ms |")
 
 

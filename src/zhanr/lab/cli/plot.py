@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,10 +27,9 @@ Start = Annotated[float, typer.Option(min=0.0, help="Where to begin, in seconds.
 Duration = Annotated[float, typer.Option(min=0.2, max=600.0, help="How much to show, in seconds.")]
 MelScale = Annotated[Literal["slaney", "htk"], typer.Option(help="Whose mel scale.")]
 
-MOST_FRAMES = 2400
+MOST_FRAMES = 2400  # more columns than this no figure can show: the hop grows for a longer piece
 SEARCHED = 60.0  # seconds in which the first sound is looked for
 SEEN = 1e-3  # of full scale: what is less is a flat line in the figure
-"""More columns than this no figure can show: the hop grows for a longer piece."""
 
 
 @app.command("waveform")
@@ -43,12 +44,11 @@ def waveform(
     from zhanr import audio
     from zhanr.lab import plots
 
-    target = _target(to, "waveform")
-    rate = audio.probe(song).sample_rate
-    start = _first_sound(song, rate, start)
-    piece = audio.load(song, sample_rate=rate, start=start, duration=duration)
-    plots.waveform(piece.samples, rate, target, start=start, title=song.name, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "waveform") as target:
+        rate = audio.probe(song).sample_rate
+        start = _first_sound(song, rate, start)
+        piece = audio.load(song, sample_rate=rate, start=start, duration=duration)
+        plots.waveform(piece.samples, rate, target, start=start, title=song.name, style=_style(dark))
 
 
 def _first_sound(song: Path, rate: int, start: float) -> float:
@@ -71,7 +71,7 @@ def stft(song: Song, to: To = None, start: Start = 0.0, duration: Duration = 30.
     """Draw the spectrogram: level over time and frequency, with equal steps of hertz."""
     from zhanr.config import FeatureConfig
 
-    _spectrogram(song, FeatureConfig(kind="stft", scale="none"), _target(to, "stft"), start, duration, dark)
+    _spectrogram(song, FeatureConfig(kind="stft", scale="none"), to, start, duration, dark)
 
 
 @app.command("mel")
@@ -87,7 +87,7 @@ def mel(
     from zhanr.config import FeatureConfig
 
     config = FeatureConfig(kind="mel", mel_scale=mel_scale, scale="none")
-    _spectrogram(song, config, _target(to, "mel"), start, duration, dark)
+    _spectrogram(song, config, to, start, duration, dark)
 
 
 @app.command("mfcc")
@@ -95,21 +95,20 @@ def mfcc(song: Song, to: To = None, start: Start = 0.0, duration: Duration = 30.
     """Draw mel-frequency cepstral coefficients: the shape of the spectrum, in twenty numbers a frame."""
     from zhanr.config import FeatureConfig
 
-    _spectrogram(song, FeatureConfig(kind="mfcc", scale="none"), _target(to, "mfcc"), start, duration, dark)
+    _spectrogram(song, FeatureConfig(kind="mfcc", scale="none"), to, start, duration, dark)
 
 
-def _spectrogram(song: Path, config: FeatureConfig, target: Path, start: float, duration: float, dark: bool) -> None:
+def _spectrogram(song: Path, config: FeatureConfig, to: Path | None, start: float, duration: float, dark: bool) -> None:
     import dataclasses
 
     from zhanr import audio, features
     from zhanr.lab import plots
 
-    samples = audio.load(song, sample_rate=config.sample_rate, start=start, duration=duration).samples
-    config = dataclasses.replace(config, hop_length=max(256, len(samples) // MOST_FRAMES))
-    plots.spectrogram(
-        features.extract(samples, config), config, target, start=start, title=song.name, style=_style(dark)
-    )
-    typer.echo(target)
+    with _figure(to, config.kind) as target:
+        samples = audio.load(song, sample_rate=config.sample_rate, start=start, duration=duration).samples
+        config = dataclasses.replace(config, hop_length=max(256, len(samples) // MOST_FRAMES))
+        picture = features.extract(samples, config)
+        plots.spectrogram(picture, config, target, start=start, title=song.name, style=_style(dark))
 
 
 @app.command("mel-scale")
@@ -117,9 +116,8 @@ def mel_scale(to: To = None, dark: Dark = False) -> None:
     """Draw the mel scales of HTK and of Slaney over frequency, and their filters."""
     from zhanr.lab import plots
 
-    target = _target(to, "mel-scale")
-    plots.mel_scale(target, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "mel-scale") as target:
+        plots.mel_scale(target, style=_style(dark))
 
 
 @app.command("gallery")
@@ -135,12 +133,11 @@ def gallery(
     from zhanr.lab.datasets import open_labelled
     from zhanr.lab.evaluation import pieces
 
-    target = _target(to, "gallery")
-    chosen, config, problems = pieces.choose(open_labelled(data), each=each, seed=seed)
-    for problem in problems:
-        output.warn(f"left out: {problem}")
-    plots.gallery(chosen, config, target, title=data.name, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "gallery") as target:
+        chosen, config, problems = pieces.choose(open_labelled(data), each=each, seed=seed)
+        for problem in problems:
+            output.warn(f"left out: {problem}")
+        plots.gallery(chosen, config, target, title=data.name, style=_style(dark))
 
 
 @app.command("network")
@@ -158,14 +155,13 @@ def network(
     from zhanr.lab.networks import MODELS, build
     from zhanr.lab.training import outline
 
-    target = _target(to, "network")
-    by_name = name in MODELS
-    if by_name:
-        layers = outline.of_module(build(name, n_bins=bins, n_frames=frames, n_genres=genres), bins, frames)
-    else:
-        layers = outline.of_graph(load_bundle(name).path)
-    plots.network(layers, target, title=Path(name).name, arrows=by_name, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "network") as target:
+        by_name = name in MODELS
+        if by_name:
+            layers = outline.of_module(build(name, n_bins=bins, n_frames=frames, n_genres=genres), bins, frames)
+        else:
+            layers = outline.of_graph(load_bundle(name).path)
+        plots.network(layers, target, title=Path(name).name, arrows=by_name, style=_style(dark))
 
 
 @app.command("curves")
@@ -177,9 +173,8 @@ def curves(
     """Draw a training run's learning curves: accuracy and loss, training and validation."""
     from zhanr.lab import plots
 
-    target = _target(to, "curves")
-    plots.learning_curves(history / "history.csv" if history.is_dir() else history, target, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "curves") as target:
+        plots.learning_curves(history / "history.csv" if history.is_dir() else history, target, style=_style(dark))
 
 
 @app.command("confusion")
@@ -187,10 +182,9 @@ def confusion(data: Target, to: To = None, model: Model = None, dark: Dark = Fal
     """Draw which genres a model takes for which."""
     from zhanr.lab import plots
 
-    target = _target(to, "confusion")
-    report = _evaluate(data, model)
-    plots.confusion_matrix(report.genres, report.confusion, target, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "confusion") as target:
+        report = _evaluate(data, model)
+        plots.confusion_matrix(report.genres, report.confusion, target, style=_style(dark))
 
 
 @app.command("reliability")
@@ -198,10 +192,9 @@ def reliability(data: Target, to: To = None, model: Model = None, dark: Dark = F
     """Draw how often a model is right against how sure it is."""
     from zhanr.lab import plots
 
-    target = _target(to, "reliability")
-    report = _evaluate(data, model)
-    plots.reliability(report.confidence, report.correct, target, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "reliability") as target:
+        report = _evaluate(data, model)
+        plots.reliability(report.confidence, report.correct, target, style=_style(dark))
 
 
 @app.command("risk")
@@ -209,10 +202,9 @@ def risk(data: Target, to: To = None, model: Model = None, dark: Dark = False) -
     """Draw how often a model is wrong when it answers only the songs it is surest of."""
     from zhanr.lab import plots
 
-    target = _target(to, "risk")
-    report = _evaluate(data, model)
-    plots.risk_coverage(report.confidence, report.correct, target, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "risk") as target:
+        report = _evaluate(data, model)
+        plots.risk_coverage(report.confidence, report.correct, target, style=_style(dark))
 
 
 @app.command("timeline")
@@ -221,16 +213,18 @@ def timeline(song: Song, to: To = None, model: Model = None, dark: Dark = False)
     from zhanr.classifier import Classifier
     from zhanr.lab import plots
 
-    target = _target(to, "timeline")
-    plots.timeline(Classifier.load(model).predict(song), target, style=_style(dark))
-    typer.echo(target)
+    with _figure(to, "timeline") as target:
+        plots.timeline(Classifier.load(model).predict(song), target, style=_style(dark))
 
 
-def _target(to: Path | None, name: str) -> Path:
-    """Where the figure goes; an impossible suffix is an error now, and not when everything is measured."""
+@contextmanager
+def _figure(to: Path | None, name: str) -> Iterator[Path]:
+    """Where the figure goes, said when it is drawn; an impossible suffix is an error before anything is measured."""
     from zhanr.lab import plots
 
-    return plots.writable(to or Path(f"{name}.png"))
+    target = plots.writable(to or Path(f"{name}.png"))
+    yield target
+    typer.echo(target)
 
 
 def _style(dark: bool) -> Style:
