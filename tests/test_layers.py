@@ -57,6 +57,7 @@ HOMES = {
     "platformdirs": {"files"},
     "tomlkit": {"settings"},
     "pyarrow": {"library.parquet"},
+    "watchfiles": {"scan.watch"},
     "ray": {"scan.ray"},
     "fsspec": {"scan.ray"},
     "fastapi": {"app", "cli.serve"},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -16,7 +18,8 @@ from zhanr.cli import cluster, output
 from zhanr.scan.pace import Pace
 
 if TYPE_CHECKING:
-    from zhanr.scan.scan import Summary
+    from zhanr.library import Library
+    from zhanr.scan.scan import Scan, Summary
 
 LINE_SECONDS = 10.0  # between lines of progress where no terminal draws a bar
 
@@ -42,6 +45,9 @@ def scan(
     mix: Annotated[
         bool, typer.Option("--mix", help="Let this model do the new songs, beside those of the library's own model.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on as files come, are moved or deleted, until Ctrl-C.")
+    ] = False,
     precision: output.PrecisionOption = None,
     seconds: Annotated[
         float, typer.Option("--time-limit", min=1, help="Seconds that a file may take; large files get more.")
@@ -61,8 +67,10 @@ def scan(
     in the folder of -o, for `zhanr library import`.
     """
     if engine == "ray" or target or address:
-        if engine != "ray" or any((library, limit, again, mix)):
-            raise typer.BadParameter("-o and --address go with --engine ray; --library, --limit, --again, --mix don't")
+        if engine != "ray" or any((library, limit, again, mix, watch)):
+            raise typer.BadParameter(
+                "-o and --address go with --engine ray; --library, --limit, --watch and such don't"
+            )
         cluster.scan(
             folders,
             target,
@@ -73,42 +81,91 @@ def scan(
             as_json=as_json,
         )
         return
+    if watch and (limit or not all(map(os.path.isdir, folders))):
+        raise typer.BadParameter("--watch is for folders that are there, and takes no --limit")
     from zhanr.library import Library
-    from zhanr.library.statistics import statistics
     from zhanr.scan.analyse import analyser
     from zhanr.scan.scan import Scan
     from zhanr.scan.worker import Limits
-    from zhanr.vocabulary import advice, model_for, note
+    from zhanr.vocabulary import model_for, note
 
-    limits = Limits(seconds=seconds, memory=int(memory * 2**30))
-    stopped = False
-    with Library.open(library) as opened, _progress() as tell:
+    with Library.open(library) as opened:
         bundle = model_for(opened, model, again=again, mix=mix)
         start, sha256 = analyser(bundle, precision=output.expect(bundle.card, output.precision(precision)))
         note(opened, bundle, mix=mix)
-        work = Scan(
+        make = partial(
+            Scan,
             opened,
             start,
             sha256,
             jobs=jobs or output.default_jobs(),
             limit=limit,
             again=again,
-            limits=limits,
-            progress=tell,
+            limits=Limits(seconds=seconds, memory=int(memory * 2**30)),
         )
+        report = partial(_report, library=opened.path, model=bundle.reference, as_json=as_json)
+        if watch:
+            _watch(folders, make, report)
+        code = _once(folders, make, partial(report, limited=limit is not None))
+        _advise(opened)
+    raise typer.Exit(code)
+
+
+def _once(folders: list[Path], make: Callable[..., Scan], report: Callable[..., None]) -> int:
+    """Scan, report, and give the exit code."""
+    stopped = False
+    with _progress() as tell:
+        work = make(progress=tell)
         try:
             work.run(folders)
         except KeyboardInterrupt:
             stopped = True
-        path, hint, numbers = opened.path, advice(opened), statistics(opened)
-    _report(work.summary, path, bundle.reference, stopped=stopped, limited=limit is not None, as_json=as_json)
+    report(work.summary, stopped=stopped)
+    return 130 if stopped else 1 if work.summary.problems else 0
+
+
+def _watch(folders: list[Path], make: Callable[..., Scan], report: Callable[..., None]) -> NoReturn:
+    """Scan, report, and again whenever something changes, until Ctrl-C."""
+    try:
+        from zhanr.scan.watch import Leave, watch
+    except ModuleNotFoundError as error:
+        output.fail("--watch needs a package more: `pip install watchfiles`")
+        raise typer.Exit(1) from error
+    running: Scan | None = None
+
+    def scan(paths: list[str], leave: Leave) -> Summary:
+        nonlocal running
+        with _progress() as tell:
+            running = make(progress=tell, leave=leave)
+            return running.run(paths)
+
+    try:
+        for number, summary in enumerate(watch(folders, scan)):
+            running = None
+            if number == 0 or summary.eventful:
+                report(summary)
+            if number == 0:
+                output.errors.print("watching; Ctrl-C ends it", style="dim")
+    except KeyboardInterrupt:
+        if running is not None:
+            report(running.summary, stopped=True)
+    output.errors.print("stopped", style="dim")
+    raise typer.Exit(130)
+
+
+def _advise(library: Library) -> None:
+    from zhanr.library.statistics import statistics
+    from zhanr.vocabulary import advice
+
+    numbers = statistics(library)
     output.strange(numbers["unknown"], numbers["songs"])
-    if hint:
+    if hint := advice(library):
         output.warn(hint)
-    raise typer.Exit(130 if stopped else 1 if work.summary.problems else 0)
 
 
-def _report(summary: Summary, library: Path, model: str, *, stopped: bool, limited: bool, as_json: bool) -> None:
+def _report(
+    summary: Summary, *, library: Path, model: str, as_json: bool, stopped: bool = False, limited: bool = False
+) -> None:
     for path, reason in summary.problems:
         output.fail(f"{path}: {reason}")
     if as_json:

@@ -53,6 +53,12 @@ class Summary:
     seconds: float = 0.0
     problems: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def eventful(self) -> bool:
+        """Whether anything was new, or not as it was."""
+        news = (self.classified, self.retagged, self.moved, self.copies, self.failed, self.missing, self.returned)
+        return any(news) or bool(self.problems)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
         problems = [{"path": path, "reason": reason} for path, reason in self.problems]
@@ -70,6 +76,8 @@ class Scan:
         Also classify what another model classified, and try failures again.
     limit
         Classify no more than so many files.
+    leave
+        Whether to pass over a new or changed file (its path and mtime_ns), because it is still being written.
     """
 
     def __init__(
@@ -83,12 +91,14 @@ class Scan:
         again: bool = False,
         limits: Limits | None = None,
         progress: Progress | None = None,
+        leave: Callable[[str, int], bool] | None = None,
     ) -> None:
         self.library = library
         self.summary = Summary()
         self._start, self._model = start, model_sha256
         self._jobs, self._limit, self._again, self._limits = jobs, limit, again, limits
         self._progress: Progress = progress or (lambda *_: None)
+        self._leave = leave or (lambda *_: False)
         self._twins: dict[Path, Song] = {}
         self._begin = 0.0
 
@@ -113,7 +123,9 @@ class Scan:
             self._note_problems(listing, known, roots)
             for path, (size, mtime_ns) in listing.files.items():
                 reason = self._reason(known.get(path), size, mtime_ns)
-                if reason is not None:
+                if reason is not None and self._leave(path, mtime_ns):
+                    self.summary.found -= 1  # which all of the listing are counted in, below
+                elif reason is not None:
                     work.write(json.dumps([path, size, mtime_ns, reason]) + "\n")
                     self.summary.left += 1
             self._note_returned(path for path in listing.files if path in known and known[path].missing)
