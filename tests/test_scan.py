@@ -20,7 +20,7 @@ import pytest
 
 from audio_files import FORMATS, encode, music
 from bad_decoders import BadDecoder, dead_from_the_start, no_model
-from test_library import lines, zhanr
+from command import lines, zhanr
 from tiny import tiny_model
 from zhanr.errors import ModelFileError, ZhanrError
 from zhanr.library import Library, Song
