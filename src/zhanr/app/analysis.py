@@ -1,10 +1,12 @@
-"""What the listening processes do with a file: functions that the engine sends to them."""
+"""What the worker processes do with a file: functions that the engine sends to them."""
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from zhanr.audio import AudioInfo, AudioReader, Bounds
 from zhanr.classifier import Classifier, Prediction
 from zhanr.errors import FileError
+from zhanr.explain import explain_song
 from zhanr.library import Song
 from zhanr.scan.analyse import song_of
 from zhanr.segments import Segment
@@ -130,3 +133,29 @@ class Strip:
         self._table[:] = 0
         self._table[:, : half.shape[1]] = half
         self.per_column *= 2
+
+
+def explain_genre(classifier: Classifier, path: Path, ask: Ask, *, genre: str, bounds: Bounds) -> dict[str, Any]:
+    """The explanation of a genre in its JSON form. Raises `AudioError`, and `ConfigError` for an unknown genre."""
+    del ask
+    return explain_song(path, classifier.bundle, genre, bounds=bounds).to_dict()
+
+
+def decode(classifier: Classifier, path: Path, ask: Ask, *, target: Path, bounds: Bounds) -> int:
+    """Write a file as 16-bit mono wav, for a browser that doesn't know its format, and give its size in bytes.
+
+    Raises `AudioError`.
+    """
+    del ask
+    rate = classifier.card.features.sample_rate
+    try:
+        with AudioReader(path, sample_rate=rate, bounds=bounds) as reader, wave.open(str(target), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            for block in reader.blocks(rate):
+                file.writeframes(np.rint(np.clip(block, -1, 1) * 32767).astype("<i2").tobytes())
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return target.stat().st_size

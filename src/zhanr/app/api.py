@@ -15,8 +15,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from zhanr import __version__
 from zhanr.app import schemas
 from zhanr.app.api_page import api_page
-from zhanr.app.handlers import Measured, install_handlers
-from zhanr.app.metrics import CONTENT_TYPE
+from zhanr.app.handlers import install_handlers
+from zhanr.app.metrics import CONTENT_TYPE, Measured
 from zhanr.app.pages import document
 from zhanr.app.problems import Problem
 from zhanr.app.state import State

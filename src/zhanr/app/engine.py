@@ -1,4 +1,4 @@
-"""The queue before the processes that listen: bounded, and never on the event loop."""
+"""The queue before the worker processes: bounded, and never on the event loop."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Job(Generic[R]):
 
 
 class Engine:
-    """`settings.jobs` processes that listen, each with its own copy of the model, and the queue before them.
+    """`settings.jobs` worker processes, each with its own copy of the model, and the queue before them.
 
     A thread looks after each process. Use `start` and `stop`, from any thread.
     """

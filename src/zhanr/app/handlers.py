@@ -1,9 +1,8 @@
-"""Every error as a problem, and every request counted: the same for the API and for what the pages fetch."""
+"""Every error as a problem, and HEAD as GET: the same for the API and for what the pages fetch."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
@@ -63,34 +62,6 @@ def as_problem(error: Exception) -> Problem:
             return Problem(error.status_code, error.detail, headers=error.headers)
     log.error("an unexpected error", exc_info=error)
     return Problem(500, "something went wrong in the server; its log says what", kind="internal")
-
-
-class Measured:
-    """ASGI middleware that counts requests and measures how long they take."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass it on, and look at the clock."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begin, status = time.monotonic(), 500
-
-        async def send_and_look(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_look)
-        finally:
-            route = scope.get("route")
-            path = getattr(route, "path", "other")  # never what the client wrote: that would be endless
-            self._metrics.requests.labels(path, str(status)).inc()
-            self._metrics.seconds.labels(path).observe(time.monotonic() - begin)
 
 
 class HeadAsGet:

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from zhanr.app.analysis import Analysis
+from zhanr.app.analysis import Analysis, decode, explain_genre
 from zhanr.app.engine import Job
 from zhanr.app.handlers import as_problem
 from zhanr.app.media import UPLOADS, library_file
@@ -22,7 +22,6 @@ from zhanr.app.problems import Problem
 from zhanr.app.rows import song_row
 from zhanr.app.state import State
 from zhanr.app.uploads import Upload
-from zhanr.app.why import decode, why
 from zhanr.errors import ConfigError, LibraryError
 from zhanr.words import printable
 
@@ -47,7 +46,7 @@ def router(state: State) -> APIRouter:
         """What spoke for a genre, where and when."""
         upload = _upload(state, number)
         _check_explainable(state, genre)
-        how = partial(why, genre=genre, bounds=state.settings.bounds)
+        how = partial(explain_genre, genre=genre, bounds=state.settings.bounds)
         return JSONResponse(await state.engine.submit(upload.path, how, name=upload.name).result())
 
     @routes.post(UPLOADS + "/{number}/sound")
