@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from live_app import Live, live
+from zhanr.app import schemas
 from zhanr.app.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -60,3 +63,23 @@ def test_every_status_is_listed(server: Live) -> None:
     paths = server.client.get("/api/v1/openapi.json").json()["paths"]
     statuses = {s for methods in paths.values() for operation in methods.values() for s in operation["responses"]}
     assert set(re.findall(r"^\| (\d{3}) \|", TEXT, re.MULTILINE)) == statuses - {"200"}
+
+
+def test_the_page_shows_bodies_examples_and_errors_of_everything(server: Live) -> None:
+    text = unescape(server.client.get("/api/v1/docs").text)
+    description = server.client.get("/api/v1/openapi.json").json()
+    assert text.count('<section class="api">') == sum(map(len, description["paths"].values()))
+    assert "Successful Response" not in text
+    assert "`" not in text
+    assert "<code>application/json</code></p><table><tr><td>path</td><td>string</td>" in text
+    assert """curl -H 'Content-Type: application/json' -d '{"path": "/music/song.mp3"}' http://127.0.0.1:8080""" in text
+    assert '"confidence": 0.93' in text
+    assert "<td>413</td><td>The file is too large.</td>" in text
+
+
+@pytest.mark.parametrize("shape", [schemas.Answer, schemas.ServerPath, schemas.Similar, schemas.Health])
+def test_an_example_is_as_described(shape: type[BaseModel]) -> None:
+    examples = shape.model_json_schema()["examples"]
+    assert examples
+    for example in examples:
+        shape.model_validate(example)

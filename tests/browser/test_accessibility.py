@@ -21,6 +21,7 @@ PAGES = {
     "/tags": "form",
     "/map": "canvas",
     "/api/v1/docs": "h1",
+    "/nowhere": ".z-error",
 }
 RUN = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
@@ -50,6 +51,15 @@ def violations(page: Page, axe: str) -> Any:
 def test_a_page(new_page: NewPage, axe: str, path: str, size: tuple[int, int], scheme: str) -> None:
     page = new_page(path, color_scheme=scheme, viewport={"width": size[0], "height": size[1]}, reduced_motion="reduce")
     page.wait_for_selector(PAGES[path])
+    assert violations(page, axe) == []
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_the_dialog_that_chooses_a_folder(new_page: NewPage, axe: str, size: tuple[int, int], scheme: str) -> None:
+    page = new_page("/library", color_scheme=scheme, viewport={"width": size[0], "height": size[1]})
+    page.get_by_role("button", name="Scan a folder").click()
+    expect(page.locator(".f-list li").first).to_be_visible()
     assert violations(page, axe) == []
 
 

@@ -351,10 +351,36 @@ def test_files_that_cannot_be_written_say_why(open_page: NewPage) -> None:
 # -- the map
 
 
-def test_pointing_at_the_map_plays_and_keys_go_around(open_page: NewPage, folder: Path) -> None:
+def test_pointing_at_the_map_says_what_it_is_and_stays_right_while_one_zooms(open_page: NewPage) -> None:
+    page = open_page("/map")
+    expect(page.locator("zhanr-map")).to_have_attribute("data-ready", "true")
+    where = page.locator("zhanr-map").evaluate("map => { const [x, y] = map.where(map.ids[0]); return { x, y }; }")
+    page.locator("canvas").hover(position=where)
+    tip = page.locator(".m-tip")
+    expect(tip).to_be_visible()
+    assert page.evaluate("document.querySelector('zhanr-player audio').paused")  # nobody has asked for sound
+    page.mouse.wheel(0, -300)  # the point stays below the pointer, and what is said of it beside it
+    expect(tip).to_be_visible()
+    page.get_by_role("button", name="Show the whole map").click()
+    expect(tip).to_be_hidden()
+    assert page.locator("zhanr-map").evaluate("map => map.view.zoom") == 1
+
+
+def test_the_player_never_lies_over_the_buttons_of_the_map(open_page: NewPage) -> None:
+    page = open_page("/map", viewport={"width": 1280, "height": 720})
+    expect(page.locator("zhanr-map")).to_have_attribute("data-ready", "true")
+    page.locator("canvas").press("ArrowRight")
+    page.locator(".m-side").get_by_role("button", name="Play", exact=True).click()
+    expect(page.locator(".l-player")).to_be_visible()
+    for name in ("Zoom in", "Zoom out", "Show the whole map"):
+        page.get_by_role("button", name=name).click(trial=True, timeout=5000)
+
+
+def test_the_map_plays_what_one_points_at_and_keys_go_around(open_page: NewPage, folder: Path) -> None:
     page = open_page("/map")
     expect(page.locator("zhanr-map")).to_have_attribute("data-ready", "true")
     expect(page.locator("zhanr-map .l-status")).to_have_text("4 songs")
+    page.get_by_label("Play what I point at").check()
     where = "map => { const [x, y] = map.where(map.ids[0]); return { x, y }; }"
     page.locator("canvas").hover(position=page.locator("zhanr-map").evaluate(where))
     expect(page.locator(".m-tip")).to_be_visible()

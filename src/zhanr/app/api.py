@@ -62,6 +62,7 @@ def _add_classification(api: FastAPI, state: State) -> None:
     @api.post(
         "/classify",
         response_model=schemas.Answer,
+        response_description="What the model says of the song.",
         responses=schemas.errors(400, 408, 413, 415, 422, 429, 503, 507),
         openapi_extra=schemas.UPLOAD,
     )
@@ -80,6 +81,7 @@ def _add_classification(api: FastAPI, state: State) -> None:
     @api.post(
         "/classify-path",
         response_model=schemas.Answer,
+        response_description="What the model says of the song.",
         responses=schemas.errors(400, 403, 404, 422, 429, 503),
     )
     async def classify_path(
@@ -95,6 +97,7 @@ def _add_library(api: FastAPI, state: State) -> None:
     @api.post(
         "/similar",
         response_model=schemas.Similar,
+        response_description="The songs that sound most like it, the nearest first.",
         responses=schemas.errors(400, 404, 408, 409, 413, 415, 422, 429, 503, 507),
         openapi_extra=schemas.UPLOAD,
     )
@@ -115,7 +118,12 @@ def _add_library(api: FastAPI, state: State) -> None:
         songs = [{"distance": round(hit.distance, 6), "song": hit.song.to_dict()} for hit in hits]
         return JSONResponse({"similar": songs})
 
-    @api.get("/library/albums", response_model=schemas.Albums, responses=schemas.errors(404, 409, 422))
+    @api.get(
+        "/library/albums",
+        response_model=schemas.Albums,
+        response_description="Some of the albums, and how many there are in all.",
+        responses=schemas.errors(404, 409, 422),
+    )
     async def albums(
         by: Annotated[By, Query(description="One answer for each album, or for each artist.")] = "album",
         q: Annotated[str, Query(max_length=2000, description="A filter: albums of which it picks a song.")] = "",
@@ -140,14 +148,19 @@ def _albums(state: State, library: Library, q: str, by: By) -> list[Album]:
 
 
 def _add_service(api: FastAPI, state: State) -> None:
-    @api.get("/models", response_model=schemas.Models)
+    @api.get("/models", response_model=schemas.Models, response_description="The models with their cards.")
     async def models() -> Response:
         """The model that answers here, and those that come with zhanr."""
         listed = await asyncio.to_thread(lambda: [_model(name) for name in builtin_models()])
         own = {"model": state.bundle.reference, "sha256": state.bundle.sha256, "card": state.card.to_dict()}
         return JSONResponse({"serving": own, "built_in": listed})
 
-    @api.get("/health", response_model=schemas.Health, responses=schemas.errors(503))
+    @api.get(
+        "/health",
+        response_model=schemas.Health,
+        response_description="Songs are taken.",
+        responses=schemas.errors(503),
+    )
     async def health() -> Response:
         """Whether the server can classify songs now, and how much it has to do."""
         if not state.engine.alive:

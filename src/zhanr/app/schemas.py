@@ -14,6 +14,22 @@ class _Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _like(example: dict[str, Any]) -> ConfigDict:
+    """With an example, for the description."""
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
+_SONG = {
+    "path": "song.mp3",
+    "genre": "jazz",
+    "confidence": 0.93,
+    "probabilities": {"jazz": 0.93, "blues": 0.04, "classical": 0.03},
+    "duration": 215.4,
+    "warnings": [],
+    "styles": [{"name": "piano", "probability": 0.41}],
+}
+
+
 class TimelineMoment(_Shape):
     """One window of a song, in seconds. Where it is silent, `genre` is null and `reason` says so."""
 
@@ -34,13 +50,15 @@ class StyleProbability(_Shape):
 class Answer(_Shape):
     """What zhanr says of a song. `genre` is null where it is not sure, and `reason` then says why."""
 
+    model_config = _like(_SONG)
+
     path: str = Field(description="What the client called the file.")
-    genre: str | None
+    genre: str | None = Field(description="`null` where it is not sure.")
     confidence: float = Field(ge=0, le=1, description="The probability of the likeliest genre.")
-    probabilities: dict[str, float]
+    probabilities: dict[str, float] = Field(description="Of each genre, the likeliest first.")
     duration: float = Field(description="In seconds.")
-    warnings: list[str]
-    reason: str = ""
+    warnings: list[str] = Field(description="What was odd about the file.")
+    reason: str = Field(default="", description="Why it is not sure.")
     styles: list[StyleProbability] = Field(default=[], description="Up to five, the clearest first.")
     timeline: list[TimelineMoment] = []
 
@@ -48,7 +66,9 @@ class Answer(_Shape):
 class ServerPath(_Shape):
     """A file on the server's disk."""
 
-    path: str = Field(min_length=1, max_length=4096)
+    model_config = _like({"path": "/music/song.mp3"})
+
+    path: str = Field(min_length=1, max_length=4096, description="Below a folder of `--allow-path`.")
 
 
 class LibrarySong(BaseModel):
@@ -71,6 +91,14 @@ class Hit(_Shape):
 
 class Similar(_Shape):
     """Songs of the library, the nearest first."""
+
+    model_config = _like(
+        {
+            "similar": [
+                {"distance": 0.0412, "song": {"id": 7, "path": "/music/a.mp3", "genre": "jazz", "confidence": 0.9}}
+            ]
+        }
+    )
 
     similar: list[Hit]
 
@@ -122,6 +150,10 @@ class Models(_Shape):
 
 class Health(_Shape):
     """How the server is; `waiting` of at most `queue` songs."""
+
+    model_config = _like(
+        {"status": "ok", "version": "0.1.0", "model": "8c1f…", "waiting": 0, "running": 1, "queue": 64}
+    )
 
     status: str
     version: str

@@ -1,4 +1,4 @@
-// The map: every song a point, coloured by genre; pointing at one plays it, a click shows what sounds like it.
+// The map: every song a point, coloured by genre; pointing at one says what it is, a click shows what sounds like it.
 
 import { get, reason } from "./api.js";
 import { el, icon, many, PLAY, percent } from "./dom.js";
@@ -24,6 +24,7 @@ class MapPage extends HTMLElement {
     this.songs = new Map(); // by id: what was asked already
     this.view = { zoom: 1, x: 0.5, y: 0.5 };
     this.hover = this.chosen = -1;
+    this.pointer = null; // where it is on the canvas, in pixels
     this.live = liveLine();
     this.error = el("p", { class: "l-error", role: "alert" });
     this.state = liveLine("l-status");
@@ -36,7 +37,7 @@ class MapPage extends HTMLElement {
       "aria-label": "Map of the library. The arrow keys go from song to song, Enter plays.",
     });
     this.tip = el("div", { class: "m-tip", hidden: true, "aria-hidden": "true" });
-    this.sound = el("input", { type: "checkbox", id: "sound", checked: true });
+    this.sound = el("input", { type: "checkbox", id: "sound" });
     this.legend = el("ul", { class: "m-legend", "aria-label": "Genres: choose which to show" });
     this.side = el(
       "section",
@@ -44,7 +45,8 @@ class MapPage extends HTMLElement {
       el(
         "p",
         { class: "l-faint" },
-        "Point at a song to hear it. Click it, or go there with the arrow keys, to see what sounds most like it.",
+        "Point at a song to see what it is. Click it, or go there with the arrow keys, to see what sounds most ",
+        "like it, and to play it.",
       ),
     );
     const zoom = (label, text, factor) =>
@@ -54,10 +56,11 @@ class MapPage extends HTMLElement {
       { class: "m-tools" },
       zoom("Zoom in", "+", 1.6),
       zoom("Zoom out", "−", 1 / 1.6),
-      zoom("Show all", "All", 0),
+      zoom("Show the whole map", "Show the whole map", 0),
       el("label", { for: "sound" }, this.sound, "Play what I point at"),
     );
-    this.plot = el("div", { class: "m-plot z-card" }, this.canvas, this.tip, tools);
+    // above the map, where the player never lies over them
+    this.plot = el("div", { class: "m-plot z-card" }, tools, el("div", { class: "m-stage" }, this.canvas, this.tip));
     this.body = el("div", { class: "m-body", hidden: true }, el("div", {}, this.plot, this.legend), this.side);
     this.append(this.error, this.state, this.bar, this.body, this.live);
     this.#listen();
@@ -254,6 +257,7 @@ class MapPage extends HTMLElement {
       grabbed = { x: event.offsetX, y: event.offsetY, view: { ...this.view }, moved: false };
     });
     canvas.addEventListener("pointermove", (event) => {
+      this.pointer = grabbed ? null : [event.offsetX, event.offsetY];
       if (!grabbed) return this.#point(this.at(event.offsetX, event.offsetY), event.offsetX, event.offsetY);
       const dx = event.offsetX - grabbed.x,
         dy = event.offsetY - grabbed.y;
@@ -271,7 +275,10 @@ class MapPage extends HTMLElement {
     };
     canvas.addEventListener("pointerup", release);
     canvas.addEventListener("pointercancel", release);
-    canvas.addEventListener("pointerleave", () => this.#point(-1));
+    canvas.addEventListener("pointerleave", () => {
+      this.pointer = null;
+      this.#point(-1);
+    });
     canvas.addEventListener(
       "wheel",
       (event) => {
@@ -288,6 +295,8 @@ class MapPage extends HTMLElement {
     this.canvas.style.touchAction = this.view.zoom > 1 ? "none" : "pan-y"; // a finger still scrolls the page
     this.view.x = Math.max(0, Math.min(1, this.view.x));
     this.view.y = Math.max(0, Math.min(1, this.view.y));
+    this.#point(-1); // what lay below the pointer has moved away
+    if (this.pointer) this.#point(this.at(...this.pointer), ...this.pointer);
     this.#draw();
   }
 
