@@ -22,7 +22,7 @@ def api_page(description: dict[str, Any]) -> str:
     base = description["servers"][0]["url"]
     parts = [
         f'<h1 class="l-title">{escape(info["title"])} API {escape(info["version"])}</h1>',
-        f"<p>{escape(info['summary'])} Every page of zhanr is made of the same.</p>",
+        f"<p>{escape(info['summary'])}</p>",
         f'<p>For programs: <a href="{base}/openapi.json">openapi.json</a>.',
         f" An error is application/problem+json, with a sentence in <code>detail</code>:</p>{_code(_PROBLEM)}",
     ]
