@@ -14,6 +14,8 @@ import pytest
 
 import tag_files
 from tiny import N_BINS, tiny_model
+from zhanr.card import StyleLabel
+from zhanr.tags.formats import read_genres
 
 N_SONGS = 30
 GENRE = ("TCON", "genre", "\xa9gen", "WM/Genre", "Genre")
@@ -93,6 +95,21 @@ def test_import_and_writing(tmp_path: Path, music: Path, model: Path) -> None:
     assert tags(music) == before
     for path in sorted(music.iterdir())[N_SONGS // 2 :]:
         assert mutagen.File(path, easy=True)["genre"] == ["Turbo Folk", "Jazz"]
+
+
+def test_genres_are_replaced_and_styles_kept_in_a_field_of_beets(tmp_path: Path, music: Path) -> None:
+    home, before = tmp_path / "beets", tags(music)
+    weights = np.tile(np.array([0, 50, 0], np.float32), (N_BINS, 1))
+    styles = (StyleLabel("bebop", 0.0), StyleLabel("never", 0.999))  # least probabilities
+    settle(home, tiny_model(tmp_path / "styles.onnx", weights=weights, styles=styles), policy="replace", auto="no")
+    beet(home, "import", "-q", music)
+    beet(home, "zhanr")
+    assert [line.split("|")[1] for line in genres(home)] == ["Jazz"] * N_SONGS
+    assert beet(home, "ls", "-f", "$zhanr_styles", "zhanr_styles:bebop").split() == ["bebop"] * N_SONGS
+    assert not beet(home, "ls", "zhanr_styles:never")
+    assert beet(home, "ls", "-a", "-f", "$genres").strip() == "Jazz"
+    assert [read_genres(path) for path in sorted(music.iterdir())] == [("Jazz",)] * N_SONGS
+    assert tags(music) == before
 
 
 def test_it_goes_on_where_it_was_and_one_bad_file_stops_nothing(tmp_path: Path, music: Path, model: Path) -> None:

@@ -10,11 +10,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from command import lines, zhanr
 from zhanr import __version__
+from zhanr.cli import output
+from zhanr.cli.classify import _fitted
 from zhanr.files import read_path_cell
 
 DEMO = Path(__file__).parents[1] / "demo"
@@ -114,6 +119,18 @@ def test_json_timeline_and_top() -> None:
     (answer,) = lines(zhanr("classify", "--json", "--timeline", "--top", "3", SONGS[0]))
     assert len(answer["probabilities"]) == 3
     assert {"start", "end", "genre", "probabilities"} == set(answer["timeline"][0])
+
+
+@pytest.mark.parametrize("width", [20, 60, 110])
+def test_lines_of_a_terminal_have_room_for_the_genres(width: int) -> None:
+    path = "music/日本/" + "a very long name of a file " * 4 + ".mp3"
+    with mock.patch.object(output, "results", return_value=Console(force_terminal=True, width=width)):
+        fitted = _fitted(path, width)
+        assert cell_len(fitted) == width
+        assert fitted.startswith("…")
+        assert path.endswith(fitted[1:])
+        assert _fitted("short.mp3", width) == "short.mp3".ljust(width)
+    assert _fitted(path, width) == path
 
 
 @pytest.mark.parametrize(

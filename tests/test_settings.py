@@ -127,6 +127,8 @@ def test_the_command_shows_each_with_value_source_default_and_help(file: Path) -
     assert [row["name"] for row in rows] == [setting.name for setting in settings.SETTINGS]
     assert {row["name"]: row["source"] for row in rows}["jobs"] == "file"
     zhanr("settings", "set", "jobs", "none", code=1)
+    assert "something else" in zhanr("settings", "set", "style_field", "artist", code=1).stderr
+    assert "SUBSTYLE" in zhanr("settings", "set", "style_field", "substyle").stdout
 
 
 def test_the_documented_table_is_the_list() -> None:

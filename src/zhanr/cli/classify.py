@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 WORTH_SAYING = 0.005  # what is less would be shown as 0 %
 MAX_COLUMN = 56  # a longer path pushes the rest of its line aside
+LEAST_COLUMN = 24  # in a narrow terminal; the name of a file, mostly
+OTHERS = 58  # cells of the number, the bar and two or three other genres
 COLORS = ("cyan", "magenta", "green", "yellow", "blue", "red", "bright_cyan", "bright_magenta", "bright_green", "white")
 
 
@@ -60,7 +63,7 @@ def classify(
     classifier = Classifier.load(model or settings.text("model"), precision=wanted)
     files = _sources(paths)
     output.expect(classifier.card, wanted)
-    column = min(MAX_COLUMN, max(len(one_line(source_name(file))) for file in files))
+    column = min(MAX_COLUMN, max(cell_len(one_line(source_name(file))) for file in files))
     together = albums.Together(by, classifier.card, as_json=as_json, as_csv=as_csv) if by else None
     show = together or _printer(classifier, top, column, timeline=timeline, as_json=as_json, as_csv=as_csv)
     results = classifier.predict_many(files, jobs=jobs or output.default_jobs())
@@ -145,6 +148,8 @@ def _printer(
         output.csv_row(_csv_columns(classifier.labels))
         return lambda result: _print_csv(result, classifier.labels)
     console = output.results()
+    if console.is_terminal:
+        column = max(LEAST_COLUMN, min(column, console.width - _width(classifier.labels) - OTHERS))
     return lambda result: _print_text(console, result, top or 3, column, classifier.labels, timeline=timeline)
 
 
@@ -224,13 +229,22 @@ def _song_line(result: Prediction, top: int, column: int, labels: tuple[str, ...
     filled = round(10 * result.confidence)
     line.append(f"{result.confidence:>4.0%} ")
     line.append("█" * filled, style=_style(result.best, labels)).append("░" * (10 - filled) + "  ", style="dim")
-    line.append(f"{one_line(result.path):<{column}}")
+    line.append(_fitted(one_line(result.path), column))
     others = [f"{g} {p:.0%}" for g, p in list(result.probabilities.items())[1:top] if p >= WORTH_SAYING]
     if result.genre is None:  # the number before the bar is that of a genre which isn't said yet
         others.insert(0, f"{result.best}?")
     if others:
         line.append("   " + ", ".join(others), style="dim")
     return line
+
+
+def _fitted(path: str, column: int) -> str:
+    """The path in a column of cells; in a terminal a longer one loses its beginning, so that lines don't wrap."""
+    if output.results().is_terminal and cell_len(path) > column:
+        text = Text(path[::-1])
+        text.truncate(column - 1)
+        path = f"…{text.plain[::-1]}"
+    return path + " " * (column - cell_len(path))
 
 
 def _style(genre: str | None, labels: tuple[str, ...]) -> str:

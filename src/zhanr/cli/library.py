@@ -70,8 +70,9 @@ def overview(context: typer.Context, library: LibraryOption = None, as_json: Jso
 
 def _show_statistics(numbers: dict[str, Any]) -> None:
     console = Console(highlight=False)
-    hours = numbers["seconds"] / 3600
-    console.print(f"{output.many(numbers['songs'], 'song')}, {hours:,.1f} hours, {numbers['bytes'] / 1e9:,.1f} GB")
+    hours, size = numbers["seconds"] / 3600, numbers["bytes"]
+    bulk = f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+    console.print(f"{output.many(numbers['songs'], 'song')}, {hours:,.1f} hours, {bulk}")
     rows = dict(numbers["genres"])
     if numbers["unsure"]:
         rows["not sure"] = numbers["unsure"]

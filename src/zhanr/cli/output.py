@@ -111,8 +111,8 @@ def results() -> Console:
 
 
 @contextmanager
-def progress(description: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """A bar as a function that is told (done, total); a `hidden` one draws nothing."""
+def progress(description: str, *, hidden: bool = False) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar as a function that is told (done, total), None where nobody knows it; a `hidden` one draws nothing."""
     with bar(hidden=hidden) as display:
         task = display.add_task(description, total=None)
         yield lambda done, total: display.update(task, completed=done, total=total)

@@ -66,6 +66,10 @@ def set_value(
     value: Annotated[str, typer.Argument(help="What it shall be.")],
 ) -> None:
     """Set one for good. An option or an environment variable still counts more."""
+    if name == "style_field":
+        from zhanr.tags.formats.fields import checked_field
+
+        value = checked_field(value)
     settings.change(name, value)
     _say(name)
 

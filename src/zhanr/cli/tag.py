@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
-from rich.console import Console
 
 from zhanr import settings
 from zhanr.cli import output
@@ -142,7 +141,7 @@ def _gather(
     failed = 0
     with output.progress("planning") as tell:
         for result in results:
-            tell(len(rows) + left.total() + failed, 0)
+            tell(len(rows) + left.total() + failed, None)
             if isinstance(result, FileError):
                 failed += 1
                 _show_error(result, as_json=as_json)
@@ -215,7 +214,7 @@ def _names(genres: Iterable[str]) -> str:
 
 
 def _print(text: str) -> None:
-    Console(highlight=False).print(text, soft_wrap=True, markup=False)
+    output.results().print(text, soft_wrap=True, markup=False)
 
 
 def _show_genres(genres: Iterable[tuple[str, ...]]) -> None:
@@ -231,7 +230,7 @@ def _summary(target: Path, rows: list[Row], left: Counter[str], failed: int, *, 
         output.json_line({"plan": str(target), "write": n_write, "left": sum(left.values()), "failed": failed})
         return
     _print(f"\n{n_write:,} to write, {sum(left.values()):,} left alone, {failed:,} can't be written")
-    _show_genres(row.genres for row in rows if row.write)
+    _show_genres(row.genres for row in rows if row.write and row.genres != row.old)
     if left:
         _print("left alone:")
     for reason, count in left.most_common(8):
@@ -312,7 +311,8 @@ def _run(outcomes: Iterator[Outcome], total: int, *, as_json: bool) -> int:
         for outcome in outcomes:
             counts[outcome.status] += 1
             bad += outcome.bad
-            written += [outcome.genres] if outcome.status in ("written", "would be written") else []
+            wrote = outcome.status in ("written", "would be written") and outcome.genres != outcome.old
+            written += [outcome.genres] if wrote else []
             tell(sum(counts.values()), total)
             _show_outcome(outcome, as_json=as_json)
     if not as_json:
