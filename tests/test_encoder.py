@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,30 @@ import pytest
 import torch
 
 from audio_files import FORMATS, encode, music
-from research.encoder import batches, cache, targets, teachers, train
+from research.encoder import (
+    batches,
+    cache,
+    embed,
+    export,
+    head,
+    logistic,
+    measures,
+    sounds,
+    styles,
+    targets,
+    teachers,
+    train,
+)
 from research.encoder import music as pieces
 from research.encoder.cache import Corpus
+from research.encoder.logistic import Linear
 from research.encoder.music import Piece
 from research.encoder.network import Student
+from research.encoder.songs import Songs, artist_of
 from research.encoder.teachers import Output, Teachers
 from research.encoder.train import Run, Settings
+from zhanr.bundle import write_bundle
+from zhanr.card import OperatingPoint, StyleLabel
 
 TINY = Settings(steps=2, crops=((100, 2, 1.0),), size=8, widen=1.0, last=384)
 NAMES = {
@@ -268,3 +287,203 @@ def test_the_encoder_in_the_repository_opens() -> None:
     student = Student.load(Path(train.__file__).with_name("encoder.safetensors"))
     assert (student.encoder.size, student.out.out_features) == (640, targets.N_TARGETS)
     assert json.dumps(student.target.mean[:3].tolist()) != "[0.0, 0.0, 0.0]"
+
+
+# -- sounds and embeddings
+
+
+def test_sounds_of_every_kind_and_of_games(tmp_path: Path) -> None:
+    game = tmp_path / "quake"
+    for folder in ("effects", "music"):
+        (game / folder).mkdir(parents=True)
+        (game / folder / "a.wav").write_bytes(encode(music(3.0), FORMATS["wav-s16"]))
+    (game / "effects" / "short.wav").write_bytes(encode(music(1.5), FORMATS["wav-s16"]))
+    (game / "effects" / "broken.wav").write_bytes(b"RIFF")
+    rng = np.random.default_rng(0)
+    found = [*islice(sounds.synthetic(rng), 3), *sounds.effects(tmp_path, rng)]
+    assert [(sound.group, sound.name) for sound in found[2:]] == [("noise", "noise 2"), ("quake", "a.wav")]
+    sounds.write(tmp_path / "sounds.npz", found)
+    again = sounds.read(tmp_path / "sounds.npz")
+    assert [sound[:2] for sound in again] == [sound[:2] for sound in found]
+    np.testing.assert_array_equal(again[3].picture, found[3].picture)
+
+
+@pytest.mark.parametrize("kind", sounds.MAKERS)
+def test_a_noise_is_as_long_as_it_should_be_and_sounds(kind: str) -> None:
+    wave = sounds.MAKERS[kind](np.arange(16_000) / 16_000, np.random.default_rng(3))
+    assert wave.shape == (16_000,)
+    assert np.isfinite(wave).all()
+    assert np.ptp(wave) > 1e-3
+
+
+def test_windows_of_a_labelled_piece_and_of_another() -> None:
+    whole = corpus((1500, 700, 120))
+    whole.pieces[1] = Piece("game", "b", "b.ogg", 30.0)
+    kinds: dict[int, list[int]] = {0: [], 1: [], 2: []}
+    for view in embed.views_of(whole, np.random.default_rng(0)):
+        kinds[view.piece].append(view.kind)
+        assert view.window.shape[1] in (120, 150, 500)
+    assert kinds == {0: [0, 0, 0, 1, 2, 5, 3, 3, 4], 1: [0], 2: [0, 1, 2, 5]}
+
+
+def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
+    student = Student(8, 1.0, 384).eval()
+    window = np.random.default_rng(0).integers(0, 256, (103, 60), dtype=np.uint8)
+    rows = embed.embedded(student, [embed.View(0, embed.Kind.CODED, window)], [piece(0)])
+    with torch.inference_mode():
+        twice = student.encoder(torch.from_numpy(np.concatenate([window, window], 1)[None] / np.float32(255)))
+    np.testing.assert_allclose(rows.embedding, twice.numpy(), atol=1e-5)
+    embed.write(tmp_path / "rows.npz", rows)
+    again = embed.read(tmp_path / "rows.npz")
+    np.testing.assert_allclose(again.embedding, rows.embedding, atol=1e-3)
+    assert (again.kind.tolist(), again.piece.tolist(), again.pieces) == ([1], [0], [piece(0)])
+
+
+# -- heads
+
+GENRES = ("blues", "rock")
+
+
+@pytest.fixture(scope="module")
+def songs() -> Songs:
+    """Two genres in each collection that lie apart, music of no genre of ours, and sounds, two windows each."""
+    rng, found, centres = np.random.default_rng(0), [], []
+    for number in range(80):
+        collection = ("gtzan", "emotify", "macleod", "store")[number % 4]
+        genre = number // 4 % 2
+        found.append(replace(piece(number, genre=GENRES[genre], collection=collection), path=f"{number}"))
+        centres.append(3.0 * np.eye(16)[genre])
+    for number in range(80, 100):
+        found.append(Piece("emotify", f"{number}", f"{number}", 30.0, "world", f"artist {number}"))
+        centres.append(3.0 * np.eye(16)[2])
+    for number in range(100, 120):
+        found.append(Piece("sound", f"{number}", "", 10.0, artist=f"group {number}"))
+        centres.append(3.0 * np.eye(16)[3])
+    embedding = (np.repeat(centres, 2, axis=0) + rng.normal(size=(240, 16))).astype(np.float32)
+    return Songs.of(embed.Rows(embedding, np.tile([0, 4], 120), np.repeat(np.arange(120), 2), found))
+
+
+@pytest.fixture(scope="module")
+def features(songs: Songs) -> head.Features:
+    return head.Features(songs.rows.embedding[:, :4], songs.rows.embedding)
+
+
+def test_pieces_of_one_recording_are_one_song() -> None:
+    pieces_ = [piece(0), piece(1), replace(piece(0), start=30.0, order=1)]
+    one = Songs.of(embed.Rows(np.zeros((4, 2), np.float32), np.zeros(4, int), np.array([0, 1, 2, 2]), pieces_))
+    assert one.song.tolist() == [0, 1, 0, 0]
+    assert one.pooled(np.array([[1.0], [5.0], [2.0], [3.0]]), np.ones(4, bool)).tolist() == [[2.0], [5.0]]
+    weights = one.weights(np.ones(4, bool))
+    assert weights[1] == pytest.approx(3 * weights[0])
+
+
+def test_artists_stay_together() -> None:
+    beatles = [replace(piece(i, collection="emotify"), artist=name) for i, name in enumerate(["A & B", "a and b"])]
+    assert len({artist_of(one) for one in beatles}) == 1
+    same = replace(piece(1), collection="store")
+    assert artist_of(same) == artist_of(piece(1))
+    assert artist_of(piece(1, collection="macleod")) != artist_of(piece(2, collection="macleod"))
+
+
+def test_a_song_is_tested_in_the_fold_of_its_artist(songs: Songs) -> None:
+    assert set(songs.fold.tolist()) == set(range(5))
+    of: dict[str, set[int]] = {}
+    for one, fold in zip(songs.pieces, songs.fold, strict=True):
+        of.setdefault(artist_of(one), set()).add(int(fold))
+    assert all(len(folds) == 1 for folds in of.values())
+
+
+def test_a_logistic_regression_finds_the_line() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    y = (x[:, 0] > 0.2).astype(int)
+    line = logistic.fit(x, y, np.ones(400), 2, l2=1e-4)
+    assert (line.logits(x).argmax(axis=1) == y).mean() > 0.97
+    assert np.abs(line.weight[0]).min() > 3 * np.abs(line.weight[1:]).max()
+
+
+def test_what_is_said_of_the_heads(songs: Songs, features: head.Features) -> None:
+    report = measures.report(songs, head.out_of_fold(songs, features), head.left_out(songs, features))
+    assert report["n"] == dict.fromkeys(("gtzan", "emotify", "macleod", "store"), 20)
+    assert min(report["accuracy"][name] for name in report["n"]) >= 0.85
+    sounds_stopped, of = report["stopped"]["sounds"]
+    assert sounds_stopped >= 0.8 * of
+    steps = [point["confidence"] for point in report["points"]]
+    assert steps == sorted(steps)
+    assert report["by_genre"]["gtzan"]["blues"][1] == 10
+
+
+def test_a_precision_is_not_promised_where_it_is_not_kept() -> None:
+    confidence, right = np.repeat([0.9, 0.6], 50), np.repeat([True, False], 50)
+    judged = measures.Judged(confidence, right, np.ones(100, bool))
+    points = measures.points([judged], judged, 1.0)
+    assert all(0.6 < point.confidence <= 0.9 and point.right == 1.0 for point in points[:-1])
+    assert points[0].answered == 0.5
+    none = measures.Judged(confidence, np.zeros(100, bool), np.ones(100, bool))
+    assert {point.confidence for point in measures.points([none], none, 1.0)} == {0.995}
+
+
+def test_a_style_is_set_where_that_helps_most() -> None:
+    assert styles.threshold(np.array([0.9, 0.8, 0.45, 0.01, 0.01])) == pytest.approx(0.45)
+    assert styles.threshold(np.full(50, 0.001)) == pytest.approx(0.03)
+
+
+def test_styles_that_the_embedding_tells() -> None:
+    """The first number of an embedding is what the teachers say of the first tag, the others say nothing."""
+    rng, whole = np.random.default_rng(0), corpus((500,) * 60)
+    whole.pieces[:] = [piece(i, held_out=i % 10 == 0) for i in range(60)]
+    loud = rng.normal(size=60)
+    names = {"msd": ["punk"], "jamendo": ["none"], "audioset": ["none"]}
+    for teacher in targets.VOCABULARIES["msd"]:
+        whole.targets[:, :, targets.TAG_COLUMNS[teacher].start] = 3 * loud[:, None]
+    embedding = np.stack([loud, *rng.normal(size=(3, 60))], axis=1).astype(np.float32)
+    rows = embed.Rows(embedding, np.zeros(60, int), np.arange(60), whole.pieces)
+    vocabulary = [{"name": "punk", "genre": "rock", "msd": "punk", "jamendo": "", "audioset": ""}]
+    found = styles.fit(rows, whole, names, vocabulary)
+    assert [(label.name, label.genre) for label in found.labels] == [("punk", "rock")]
+    assert found.precision["punk"][0] == pytest.approx(1, abs=0.05)
+    assert found.layer.weight.shape == (4, 1)
+
+
+# -- export
+
+
+def test_the_file_says_what_the_heads_say(tmp_path: Path, songs: Songs) -> None:
+    torch.manual_seed(0)
+    student, rng = Student(16, 1.0, 384).eval(), np.random.default_rng(1)
+
+    def layer(n_in: int, n_out: int) -> Linear:
+        return Linear(rng.normal(size=n_in), np.ones(n_in), rng.normal(size=(n_in, n_out)), rng.normal(size=n_out))
+
+    layers = {"tags": layer(3, 11), "embedding": layer(16, 11), "gate": layer(16, 2)}
+    layers |= {"styles": layer(16, 1), "projection": layer(16, 5)}
+    report = {
+        "temperature": 0.8,
+        "points": [OperatingPoint(0.9, 0.7, 0.6, 0.91, 2.0).to_dict()],
+        "styles": {"labels": [StyleLabel("punk", 0.4, "rock").to_dict()], "precision": {"punk": [0.9, 9, None, 0]}},
+        **{key: {} for key in ("accuracy", "n", "by_genre", "stopped", "left_out")},
+    }
+    for one in songs.pieces:
+        if one.collection in pieces.LABELLED:
+            (tmp_path / one.path).write_bytes(one.name.encode())
+    lying = [replace(one, path=str(tmp_path / one.path)) for one in songs.pieces]
+    model = export.Model(student, layers, [2, 0, 1])
+    card = export.make_card(report, export.training(lying, [], 7), model)
+    bundle = write_bundle(tmp_path / "model.onnx", export.graph(model), card)
+    assert bundle.card.thresholds == {"confidence": 0.7, "novelty": 2.0}
+    assert [row.get("recordings") for row in bundle.card.training["data"][:3]] == [20, 40, 20]
+    x = rng.random((2, 103, 130), dtype=np.float32)
+    with torch.inference_mode():
+        z = student.encoder(torch.from_numpy(x)).numpy()
+        tags = student.out(torch.from_numpy(z)).numpy()[:, [2, 0, 1]]
+    outputs_ = bundle.run(x)
+    whole = head.Head(layers["tags"], layers["embedding"], layers["gate"])
+    said, every = head.Features(tags, z), np.ones(2, bool)
+    assert outputs_.novelty is not None
+    np.testing.assert_allclose(outputs_.logits, whole.genres(said, every), atol=1e-3)
+    np.testing.assert_allclose(outputs_.novelty, whole.novelty(said, every)[:, 0], atol=1e-3)
+    np.testing.assert_allclose(
+        outputs_.embedding,
+        (z - layers["projection"].mean) @ layers["projection"].weight + layers["projection"].bias,
+        atol=1e-3,
+    )
