@@ -304,7 +304,7 @@ def test_a_library_that_grows_is_looked_at_again(server: Live, library: Path) ->
         one = opened.song_by_id(2, embedding=True)
         assert one is not None
         assert one.embedding is not None
-        copy = {**one.__dict__, "path": library.parent / "copy.flac", "content_hash": "c" * 64, "id": None}
+        copy = {**one.__dict__, "path": library.parent / "music" / "copy.flac", "content_hash": "c" * 64, "id": None}
         opened.add(Song(**copy))
     assert len(post("/api/v1/similar", params={"id": 1, "n": 100}).json()["similar"]) == before + 1
 
