@@ -130,6 +130,8 @@ class Classifier:
         """Tell the genres of many songs, in their order; a file that can't be read gives its error instead.
 
         `jobs` files are worked on at once, in threads: decoding and the network both run outside Python's lock.
+        What hangs or crashes a decoder does so here as well: processes with limits (`scan.worker`, which scans and the
+        application go through) would cost every call a second of starting up and each job a model of its own.
         """
         if jobs <= 1:
             yield from map(self._predict_or_error, sources)
