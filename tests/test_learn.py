@@ -103,6 +103,16 @@ def test_the_temperature_calibrates_songs_that_were_not_seen() -> None:
     assert loss(found.temperature) <= min(loss(0.9 * found.temperature), loss(1.1 * found.temperature))
 
 
+def test_where_all_are_right_nothing_is_certain() -> None:
+    """Genres that are far apart: a probability of 1 would be a threshold that no other song reaches."""
+    x, y = clusters(60, 10, 3, seed=0, spread=0.05)
+    found = cross_validate(x, y, [str(i // 2) for i in range(60)], 3)
+    sure = np.exp(found.log_probabilities.max(axis=1))
+    assert (found.logits.argmax(axis=1) == y).all()
+    assert 0.9 < sure.min() < sure.max() < 0.9999
+    assert np.median(sure) == pytest.approx(61 / 62, abs=0.01)
+
+
 def test_a_head_on_mean_embeddings_is_exactly_what_serving_computes(tmp_path: Path) -> None:
     """Windows are answered one by one and then aggregated; for a linear head that is the head of their mean."""
     bundle = load_bundle(tiny_model(tmp_path / "old.onnx"))
@@ -337,6 +347,21 @@ def test_five_corrections_in_a_genre_are_enough_to_try(tmp_path: Path) -> None:
         for i in range(5):
             library.correct(f"/music/{24 * i:03}.mp3", "Polka")
         assert "Polka" in collect(library, load_bundle(old)).genres
+
+
+def test_five_corrections_that_say_nothing_replace_no_model(tmp_path: Path) -> None:
+    """Five songs of what the model knew already, under a name that nothing in their sound tells."""
+    old, own = tiny_model(tmp_path / "old.onnx"), tmp_path / "own.onnx"
+    with Library.open(own_library(tmp_path / "library.sqlite", old)) as library:
+        train(library, own, model=old)
+        relabelled(library, own)
+        for i in range(5):
+            library.correct(f"/music/{24 * i:03}.mp3", "Polka")
+        result = train(library, tmp_path / "new.onnx", model=own)
+    assert "Polka" in result.genres
+    assert result.comparison.gain[1] <= 0
+    assert result.written is None
+    assert not (tmp_path / "new.onnx").exists()
 
 
 def test_a_model_of_ones_own_is_not_sure_of_what_it_does_not_know(tmp_path: Path) -> None:

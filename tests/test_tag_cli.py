@@ -155,7 +155,7 @@ def test_one_genre_for_all_songs_of_an_album(library: Path, tmp_path: Path, monk
         "flac-bare": ("Jazz",),
         "mp3-bare": ("Jazz",),
         "m4a-bare": ("Polka",),
-        "opus": ("jazz",),
+        "opus": ("Jazz",),
     }
     assert rows["mp3-bare"].reason == "the album's, it had no genre"
     zhanr(*plan, "--by", "track")

@@ -323,3 +323,13 @@ def test_names_in_vain_are_told_and_rules_that_let_nothing_through_are_refused()
     with pytest.raises(ConfigError, match="no genre of the whitelist"):
         Policy(whitelist=frozenset({"jass"})).check_labels(labels, others)
     assert Policy().check_labels(labels) == []
+
+
+def test_a_genre_is_spelt_alike_whoever_says_it() -> None:
+    """The songs of one album must not be of "jazz" and of "Jazz"."""
+    for label, name in (("jazz", "Jazz"), ("UK garage", "UK garage"), ("drum & bass", "Drum & Bass")):
+        said = Evidence({label: 0.95}, label)
+        assert decide(Policy(), (), said).genres == (name,)
+        assert decide(Policy(), (), replace(said, correction=label)).genres == (name,)
+    assert decide(Policy(), (), replace(SURE, correction="turbofolk 2")).genres == ("turbofolk 2",)
+    assert decide(Policy(case="lower"), (), Evidence({"UK garage": 0.95}, "UK garage")).genres == ("uk garage",)

@@ -104,8 +104,23 @@ def cross_validate(x: NDArray[np.floating], y: Ints, groups: Sequence[str], n_ge
     """Answer for every song with a head that was fitted, and its penalty chosen, without the song's group."""
     fold = folds(y, groups, FOLDS)
     logits = predict_unseen(Taught(x, y, groups, fold), x, fold, n_genres)
-    temperature = metrics.fit_temperature(log_softmax(logits), y)
-    return CrossValidation(logits, choose_penalty(x, y, groups, n_genres), temperature, fold)
+    return CrossValidation(logits, choose_penalty(x, y, groups, n_genres), _temperature(log_softmax(logits), y), fold)
+
+
+def _temperature(log_p: Floats, y: Ints) -> float:
+    """The temperature under which log-probabilities (n, k) of unseen songs are calibrated.
+
+    Where every answer is right, any sharper one is likelier still, up to probabilities of 1 that no other song
+    reaches. So there one song more counts, an ordinary one that is wrong: n right answers say (n + 1) / (n + 2), not 1
+    (Laplace's rule of succession).
+    """
+    ranked = np.sort(log_p, axis=1)
+    if (log_p.argmax(axis=1) == y).all():
+        margins = ranked[:, -1] - ranked[:, -2]
+        ordinary = int(np.argsort(margins)[len(margins) // 2])
+        second = int(np.argsort(log_p[ordinary])[-2])
+        log_p, y = np.vstack([log_p, log_p[ordinary]]), np.append(y, second)
+    return metrics.fit_temperature(log_p, y)
 
 
 class Taught(NamedTuple):

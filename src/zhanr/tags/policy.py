@@ -206,7 +206,8 @@ def _written(policy: Policy, labels: Iterable[str]) -> list[str]:
 def _candidates(policy: Policy, answer: Evidence) -> list[str]:
     """The genres by the rules of naming and the whitelist, the likeliest first."""
     if answer.correction:
-        names = policy.written(answer.correction, verbatim=True)
+        known = set(map(genre_key, answer.probabilities))  # these are written alike, whoever says so
+        names = policy.written(answer.correction, verbatim=genre_key(answer.correction) not in known)
     else:
         ranked = sorted(answer.probabilities, key=lambda g: -answer.probabilities[g])
         first = answer.genre or next(iter(ranked), None)
@@ -219,7 +220,7 @@ def _candidates(policy: Policy, answer: Evidence) -> list[str]:
 
 
 def _cased(label: str, case: Case) -> str:
-    if case == "keep":
+    if case == "keep" or (case == "title" and label != label.lower()):  # "UK garage" was spelt so by a person
         return label
     if case != "title":
         return label.lower() if case == "lower" else label.upper()
