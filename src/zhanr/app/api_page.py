@@ -94,7 +94,7 @@ class _Operation:
 
 def _table(rows: Iterable[Iterable[Any]]) -> str:
     cells = ("".join(f"<td>{_text(str(cell))}</td>" for cell in row) for row in rows)
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+    return '<table tabindex="0">' + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
 
 
 def _text(text: str) -> str:
