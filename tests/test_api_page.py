@@ -71,7 +71,7 @@ def test_the_page_shows_bodies_examples_and_errors_of_everything(server: Live) -
     assert text.count('<section class="api">') == sum(map(len, description["paths"].values()))
     assert "Successful Response" not in text
     assert "`" not in text
-    assert "<code>application/json</code></p><table><tr><td>path</td><td>string</td>" in text
+    assert '<code>application/json</code></p><table tabindex="0"><tr><td>path</td><td>string</td>' in text
     assert """curl -H 'Content-Type: application/json' -d '{"path": "/music/song.mp3"}' http://127.0.0.1:8080""" in text
     assert '"confidence": 0.93' in text
     assert "<td>413</td><td>The file is too large.</td>" in text
