@@ -200,14 +200,14 @@ def test_manifest_rows_that_cannot_be_used_name_their_line(tmp_path: Path) -> No
     assert dataset.names == ("a",)
     assert sorted(reasons(dataset)) == sorted(
         [
-            "line 3: the genre is empty",
-            "line 4: the file is empty",
+            "line 3: the column genre is empty",
+            "line 4: the column file is empty",
             "there is no such file (line 5 of list.csv)",
             "line 6 repeats the file of line 2; the first one counts",
             "line 7 repeats the file of line 2, there as rock and here as jazz; the first one counts",
             "line 8 has 4 values for 2 columns; quote values that hold a comma",
             "the file is empty (line 10 of list.csv)",
-            "line 11: the genre is empty",
+            "line 11: the column genre is empty",
         ]
     )
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from zhanr.cli import app
 from zhanr.config import FeatureConfig
-from zhanr.errors import DatasetError, FileError
+from zhanr.errors import ConfigError, DatasetError, FileError
 from zhanr.lab.datasets.store import FeatureStore
 from zhanr.lab.evaluation import pieces
 from zhanr.lab.plots.history import HISTORY
@@ -137,6 +137,11 @@ def test_a_model_file_is_drawn_from_its_graph(tmp_path: Path) -> None:
     text = svg("network", "gtzan", to=tmp_path)
     assert ">128 × 129<" in text
     assert "MatMul" in text
+
+
+def test_all_networks_are_named_where_there_is_no_such(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"crnn.*default.*or file"):
+        plot("network", "nope", "-o", tmp_path / "figure.png")
 
 
 def test_curves_of_a_run_of_its_folder(tmp_path: Path) -> None:

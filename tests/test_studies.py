@@ -166,6 +166,8 @@ def test_the_table_gives_mean_spread_and_interval(tmp_path: Path) -> None:
     low, high = wilson_interval(61, 100)
     row = next(line for line in text.splitlines() if line.startswith("| case 1 |"))
     assert row.startswith(f"| case 1 | 61.0 % | 1.0 % | {100 * low:.1f} to {100 * high:.1f} % | 100 |")
+    heads, single = report.rows(study, report.summarise(runs[:1]))
+    assert dict(zip(heads, single, strict=True))["sd"] == "-", "one seed has no spread"
     for needed in ("seeds: 0, 1, 2", "source: ", "sha256: all abc", "versions: zhanr ", "time: ", "configuration of"):
         assert needed in text
     assert "case 1: number = 1" in text, "what a case differs in"

@@ -105,8 +105,7 @@ def _sources(paths: Iterable[Path]) -> list[Path | BinaryIO]:
     files = [path for path in named if str(path) != STANDARD_INPUT]
     found = [*([sys.stdin.buffer] if len(files) < len(named) else []), *find_audio(files)]
     if not found:
-        output.fail("no audio files found in " + ", ".join(map(str, named)))
-        raise typer.Exit(1)
+        output.stop("no audio files found in " + ", ".join(map(str, named)))
     return found
 
 

@@ -41,11 +41,10 @@ def learn(
     try:
         from zhanr.learn.train import train
     except ModuleNotFoundError as error:
-        output.fail(
+        output.stop(
             f"learning needs the package {error.name}; `pip install onnx threadpoolctl` installs all that is missing "
             "(in a copy of the source: pip install '.[learn]')"
         )
-        raise typer.Exit(1) from error
     from zhanr.library import Library
 
     with Library.open(library, create=False) as opened:

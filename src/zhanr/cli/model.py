@@ -57,8 +57,7 @@ def export(
     try:
         from zhanr.waveform import export as write
     except ModuleNotFoundError as error:
-        output.fail(f"exporting needs the package {error.name}: pip install {error.name}")
-        raise typer.Exit(1) from error
+        output.stop(f"exporting needs the package {error.name}: pip install {error.name}")
 
     path = write(target, model)
     typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

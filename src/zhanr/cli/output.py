@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -126,6 +126,12 @@ def can_ask() -> bool:
 def warn(message: str) -> None:
     """Print a warning on standard error, whatever brackets a file's name may hold."""
     errors.print(message, style="yellow", markup=False)
+
+
+def stop(message: str) -> NoReturn:
+    """End the command with an error, as `main` does with the package's own."""
+    fail(f"zhanr: {message}")
+    raise typer.Exit(1)
 
 
 def fail(message: str) -> None:

@@ -128,9 +128,8 @@ def _watch(folders: list[Path], make: Callable[..., Scan], report: Callable[...,
     """Scan, report, and again whenever something changes, until Ctrl-C."""
     try:
         from zhanr.scan.watch import Leave, watch
-    except ModuleNotFoundError as error:
-        output.fail("--watch needs a package more: `pip install watchfiles`")
-        raise typer.Exit(1) from error
+    except ModuleNotFoundError:
+        output.stop("--watch needs a package more: `pip install watchfiles`")
     running: Scan | None = None
 
     def scan(paths: list[str], leave: Leave) -> Summary:

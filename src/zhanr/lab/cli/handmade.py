@@ -62,8 +62,7 @@ def evaluate(
     try:
         from zhanr.lab.training.classical import CLASSIFIERS, PROTOCOLS, predict_unseen
     except ModuleNotFoundError as error:
-        output.fail(f"this needs the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
-        raise typer.Exit(1) from error
+        output.stop(f"this needs the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
     features = _select(Table.load(table), group)
     for name in classifier or USUAL:
         result = _scores(predict_unseen(name, features, split, seed=seed))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zhanr.cli import output
+from zhanr.errors import ConfigError
 
 if TYPE_CHECKING:
     from zhanr.config import FeatureConfig
@@ -150,13 +151,18 @@ def network(
     dark: Dark = False,
 ) -> None:
     """Draw a network from the model itself: its layers, the shapes between them, their parameters."""
-    from zhanr.bundle import load_bundle
+    from zhanr.bundle import builtin_models, load_bundle
     from zhanr.lab import plots
     from zhanr.lab.networks import MODELS, build
     from zhanr.lab.training import outline
 
+    by_name = name in MODELS
+    if not by_name and name not in builtin_models() and not Path(name).exists():
+        raise ConfigError(
+            f"{name}: there is no such network ({', '.join(MODELS)}), built-in model "
+            f"({', '.join(builtin_models())}) or file"
+        )
     with _figure(to, "network") as target:
-        by_name = name in MODELS
         if by_name:
             layers = outline.of_module(build(name, n_bins=bins, n_frames=frames, n_genres=genres), bins, frames)
         else:

@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from zhanr.cli import output
 
@@ -45,8 +49,7 @@ def study(
         from zhanr.lab.studies.material import Material
         from zhanr.lab.studies.runner import FOLDER, run_study
     except ModuleNotFoundError as error:
-        output.fail(f"studies need the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
-        raise typer.Exit(1) from error
+        output.stop(f"studies need the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'")
     if not names:
         for one in STUDIES.values():
             typer.echo(f"{one.name:14} {one.question}")
@@ -63,8 +66,18 @@ def study(
         runs = run_study(STUDIES[name], material, jobs=jobs, tell=_tell)
         folder = directory or (FOLDER / "quick" if quick else RESULTS)
         text, *_ = report.write(STUDIES[name], runs, material, folder)
-        typer.echo("\n".join(report.table(STUDIES[name], report.summarise(runs))))
+        _show(list(report.rows(STUDIES[name], report.summarise(runs))))
         typer.echo(f"{text}")
+
+
+def _show(rows: list[list[str]]) -> None:
+    """The table, as wide as the terminal lets it be; of Markdown there is a file."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for i, heading in enumerate(rows[0]):
+        table.add_column(heading, justify="right" if i else "left")
+    for row in rows[1:]:
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)
 
 
 def _tell(run: Run, fresh: bool) -> None:

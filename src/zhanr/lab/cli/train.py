@@ -46,10 +46,9 @@ def train(
         from zhanr.lab.training.run import run_config
         from zhanr.lab.training.run import train as run
     except ModuleNotFoundError as error:
-        output.fail(
+        output.stop(
             f"training needs the package {error.name}: install zhanr with its extra, pip install 'zhanr[train]'"
         )
-        raise typer.Exit(1) from error
     with output.bar() as bar:
         try:
             result = run(run_config(config), resume=resume, progress=_display(bar), output=directory)
@@ -72,8 +71,7 @@ def _write_example(name: str) -> None:
         with target.open("x", encoding="utf-8") as file:
             file.write(files("zhanr.lab").joinpath("configs", target.name).read_text(encoding="utf-8"))
     except FileExistsError:
-        output.fail(f"{target}: there is such a file already")
-        raise typer.Exit(1) from None
+        output.stop(f"{target}: there is such a file already")
     typer.echo(f"{target}: read it, change it, then `zhanr lab train {target}`")
 
 
@@ -84,6 +82,7 @@ def _display(bar: Any) -> Progress:
     class Display(Progress):
         def on_start(self, *, epochs: int, batches: int, first_epoch: int) -> None:
             self.epochs, self.batches = epochs, batches
+            output.errors.print("loss and right windows: training, validation; songs: validation; *: the best so far")
             self.task = bar.add_task(f"epoch {first_epoch}/{epochs}", total=batches)
 
         def on_batch(self, *, epoch: int, batch: int, loss: float) -> None:
@@ -92,10 +91,9 @@ def _display(bar: Any) -> Progress:
 
         def on_epoch(self, row: Epoch, *, best: bool) -> None:
             output.errors.print(
-                f"epoch {row.epoch:3}/{self.epochs}  lr {row.lr:.2g}  "
-                f"train loss {row.train_loss:.3f} accuracy {row.train_accuracy:.1%}  "
-                f"valid loss {row.valid_loss:.3f} windows {row.valid_accuracy:.1%} songs {row.valid_song_accuracy:.1%}"
-                f"{'  *' if best else ''}"
+                f"epoch {row.epoch:3}/{self.epochs}  loss {row.train_loss:.3f} {row.valid_loss:.3f}  "
+                f"right {row.train_accuracy:.1%} {row.valid_accuracy:.1%}  songs {row.valid_song_accuracy:.1%}  "
+                f"lr {row.lr:.2g}{'  *' if best else ''}"
             )
 
     return Display()

@@ -106,7 +106,7 @@ def _header(path: Path, values: list[str]) -> list[str]:
 def _track(manifest: Path, line: int, row: Row) -> Track:
     """One row as a track, named for now by its file as written; `DatasetError` where it can't be used."""
     if empty := [column for column in REQUIRED if not row[column].strip()]:
-        raise DatasetError(manifest, f"line {line}: the {empty[0]} is empty")
+        raise DatasetError(manifest, f"line {line}: the column {empty[0]} is empty")
     file = _find(manifest.parent, row["file"].strip())
     if reason := file_problem(file):
         raise DatasetError(file, f"{reason} (line {line} of {manifest.name})")

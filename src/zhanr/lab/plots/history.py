@@ -45,11 +45,10 @@ def learning_curves(history_csv: PathLike, path: PathLike, *, best: int | None =
         _mark_best(right, h, "valid_loss", best, theme)
         left.set(title="Accuracy", xlabel="epoch", ylabel="share of right answers", ylim=(0, 1.02))
         percent(left.yaxis)
-        left.legend(loc="lower right")
         right.set(title="Loss", xlabel="epoch", ylabel="cross-entropy (nats)")
         right.set_ylim(bottom=0)
-        right.legend(loc="upper right")
         for ax in (left, right):
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)  # below: no place inside is always free
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 

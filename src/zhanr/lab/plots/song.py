@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
 from zhanr.lab.plots.canvas import PathLike, Style, canvas, percent, printable
@@ -34,10 +36,22 @@ def timeline(prediction: Prediction, path: PathLike, *, shown: int = 6, style: S
         ax = figure.subplots()
         colours = [*theme.series[: len(top)], theme.grid]
         areas = ax.stackplot(t, rows, colors=colours, edgecolor=theme.paper, linewidth=0.6)
-        ax.set(xlabel="time (s)", ylabel="probability", xlim=(t[0], t[-1]), ylim=(0, 1))
+        ax.set(ylabel="probability", xlim=(t[0], t[-1]), ylim=(0, 1))
+        _time_axis(ax, float(t[-1]))
         percent(ax.yaxis)
         ax.set_title(printable(Path(prediction.path).name))
         figure.legend(areas[::-1], names[::-1], loc="outside right center", title="whole song")
+
+
+def _time_axis(ax: Axes, end: float) -> None:
+    """Seconds, and for what is longer than two minutes minutes and seconds, at round ones."""
+    if end <= 120:
+        ax.set_xlabel("time (s)")
+        return
+    step = next((s for s in (30, 60, 120, 300, 600, 1200, 1800) if end / s <= 10), 3600)
+    ax.xaxis.set_major_locator(MultipleLocator(step))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{int(s) // 60}:{int(s) % 60:02d}"))
+    ax.set_xlabel("time (minutes:seconds)")
 
 
 def _over_time(prediction: Prediction, genres: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

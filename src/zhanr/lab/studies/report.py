@@ -115,23 +115,30 @@ def markdown(study: Study, summaries: Sequence[CaseSummary], extra: Sequence[str
 
 def table(study: Study, summaries: Sequence[CaseSummary]) -> Iterator[str]:
     """The rows of the Markdown table."""
+    heads, *cells = rows(study, summaries)
+    yield f"| {' | '.join(heads)} |"
+    yield f"|---{'|---:' * (len(heads) - 1)}|"
+    for row in cells:
+        yield f"| {' | '.join(row)} |"
+
+
+def rows(study: Study, summaries: Sequence[CaseSummary]) -> Iterator[list[str]]:
+    """The table of a study: its headings, then a row for each case, the name first."""
     columns = [c for c in study.columns if any(s.values(c) for s in summaries)]
-    heads = ["case", "songs right", "sd", "95 % interval", "songs", *(HEADINGS.get(c, c) for c in columns), "seeds"]
-    yield f"| {' | '.join([*heads, 's a run'])} |"
-    yield f"|---{'|---:' * len(heads)}|"
+    headings = (HEADINGS.get(c, c) for c in columns)
+    yield ["case", "songs right", "sd", "95 % interval", "songs", *headings, "seeds", "s a run"]
     for s in summaries:
         songs, (low, high) = s.values("song_accuracy"), s.interval()
-        cells = [
+        yield [
             f"{s.case.series}: {s.case.name}" if s.case.series else s.case.name,
             percent(statistics.fmean(songs)),
-            percent(deviation(songs)),
+            percent(deviation(songs)) if len(songs) > 1 else "-",
             f"{100 * low:.1f} to {100 * high:.1f} %",
             f"{statistics.fmean(s.values('n')):.0f}",
             *(show(column, s.values(column)) for column in columns),
             str(len(s.runs)),
             f"{statistics.fmean(float(run.result.about['seconds']) for run in s.runs):.0f}",
         ]
-        yield f"| {' | '.join(cells)} |"
 
 
 def deviation(values: Sequence[float]) -> float:
