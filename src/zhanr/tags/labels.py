@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from zhanr.errors import AudioError, TagError
 from zhanr.library.columns import TAGS, Song
 from zhanr.prediction import Prediction
 from zhanr.tags.formats import read_genres
+from zhanr.tags.formats.id3 import TooManyFrames
 from zhanr.words import SEPARATOR
 
 
@@ -41,15 +41,21 @@ def labelled(path: Path, prediction: Prediction, number: int) -> Song:
 
 
 def read_labels(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """What a file's tags say (`columns.TAGS`), as in a `Song`. Damaged tags count as none.
+    """What a file's tags say (`columns.TAGS`), as in a `Song`. Damaged tags, and ID3 tags without end, count as none.
 
     The genre is the one that `tags` reads and writes, where it knows the format.
     """
+    genres: tuple[str, ...] | None = None
+    try:
+        genres = read_genres(path)
+    except TagError as error:
+        if isinstance(error.__cause__, TooManyFrames):  # mutagen would read them all
+            return dict.fromkeys(TAGS)
     said = _by_mutagen(path)
     if not any(said.values()):
         said = _by_ffmpeg(path)  # a wav's INFO list, Matroska and other places that mutagen doesn't look at
-    with suppress(TagError):
-        said["tag_genre"] = SEPARATOR.join(_texts(read_genres(path))) or None
+    if genres is not None:
+        said["tag_genre"] = SEPARATOR.join(_texts(genres)) or None
     return said
 
 

@@ -17,6 +17,7 @@ from mutagen.id3 import ID3, TCON, ParseID3v1
 
 from zhanr.tags.formats.fields import GENRE, Wanted, exchanged, free_field
 
+MAX_FRAMES = 10_000  # a richly tagged song has a hundred; a million take mutagen minutes
 _PADDING = 1024
 ID3V1_COMMENT = "COMM:ID3v1 Comment:eng"
 """How mutagen calls the comment of an ID3v1 tag."""
@@ -24,6 +25,10 @@ _ID = {2: re.compile(rb"[A-Z0-9]{3}"), 3: re.compile(rb"[A-Z0-9]{4}"), 4: re.com
 _GENRE = {2: b"TCO", 3: b"TCON", 4: b"TCON"}
 _FREE = {2: b"TXX", 3: b"TXXX", 4: b"TXXX"}
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
+
+
+class TooManyFrames(ValueError):
+    """A tag that was made to keep its reader busy."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ def _frames_of(body: bytes, version: int, syncsafe: bool) -> tuple[tuple[bytes, 
         if end > len(body):
             break
         frames.append(body[at:end])
+        if len(frames) > MAX_FRAMES:
+            raise TooManyFrames(f"its ID3 tag has more than {MAX_FRAMES} frames")
         at = end
     return tuple(frames), body[at:]
 
