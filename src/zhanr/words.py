@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
+from functools import lru_cache
 from typing import overload
 
 SEPARATOR = "; "
@@ -36,6 +37,7 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
+@lru_cache(maxsize=4096)  # there are few genres, and each song of a library names all that its model knows
 def genre_key(genre: str) -> str:
     """What all spellings of a genre have in common: "Hip-Hop" and "hip hop" are "hiphop"."""
     return "".join(filter(str.isalnum, folded(genre))) or genre.strip().casefold()

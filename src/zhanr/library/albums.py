@@ -6,15 +6,18 @@ a genre that one song all but excludes is not the album's. Songs of which a pers
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from zhanr.library.columns import Song
-from zhanr.library.store import Library
+from zhanr.library.query import to_sql
+from zhanr.library.store import Library, as_library_errors
 from zhanr.prediction import DOUBTFUL, NOVEL
 from zhanr.words import artist_key, connected, folded, genre_key, known_artist, printable
 
@@ -91,7 +94,7 @@ def albums(library: Library, query: str | None = None, *, by: By = "album", leas
     the model is sure (`vocabulary.least`). Raises `ConfigError` for a wrong filter.
     """
     wanted = None if not query else {song.id for song in library.songs(query)}
-    found = together(library.songs, by, least)
+    found = together(lambda: _read(library, SAID), by, least, named=_read(library, NAMES))
     return in_order(album for album in found if wanted is None or not wanted.isdisjoint(album.ids))
 
 
@@ -100,12 +103,32 @@ def in_order(found: Iterable[Album]) -> list[Album]:
     return sorted(found, key=lambda album: (folded(album.artist), folded(album.album), str(album.folder)))
 
 
-def together(songs: Callable[[], Iterable[Song]], by: By, least: float = 0.0) -> Iterator[Album]:
+NAMES = ("id", "path", "artist", "albumartist", "album")
+"""The columns that say of which album a song is."""
+SAID = (*NAMES, "duration", "correction", "reason", "probabilities")
+"""Those, and the columns of its answer."""
+
+
+def _read(library: Library, columns: Sequence[str]) -> Iterator[Song]:
+    """All songs with some of their columns alone: for albums all songs are read, twice."""
+    where, _ = to_sql(None)
+    selected = ", ".join(f"song.{name}" for name in columns)
+    with as_library_errors(library.path):
+        for row in library.db.execute(f"SELECT {selected} FROM song WHERE {where} ORDER BY song.path"):
+            values = dict(zip(columns, row, strict=True))
+            path, said = Path(os.fsdecode(values.pop("path"))), values.pop("probabilities", "{}")
+            yield Song(path, probabilities=json.loads(said), **values)
+
+
+def together(
+    songs: Callable[[], Iterable[Song]], by: By, least: float = 0.0, *, named: Iterable[Song] | None = None
+) -> Iterator[Album]:
     """The albums, or artists, of some songs, which are asked for twice: once who belongs together, once what they say.
 
     So memory grows with the number of songs only by their names. Songs are told apart by their `id`.
+    `named` may be the same songs, quicker to read, without what they say.
     """
-    first = [(song.id, keys(song, by)) for song in songs()]
+    first = [(song.id, keys(song, by)) for song in (songs() if named is None else named)]
     groups = connected([names for _, names in first])
     place = {number: group for (number, _), group in zip(first, groups, strict=True)}
     tallies: dict[int, Tally] = {}
