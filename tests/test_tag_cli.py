@@ -212,3 +212,18 @@ def test_of_two_runs_at_once_one_writes(library: Path, tmp_path: Path) -> None:
     assert any("2 written" in out for out, _, _ in said)
     assert sum("2 written" in out for out, _, _ in said) == 1
     assert read_genres(library / "flac-bare.flac") == ("Jazz",)
+
+
+def test_an_undo_says_that_a_run_of_the_same_plan_before_it_is_not_taken_back(library: Path, tmp_path: Path) -> None:
+    made, before = tmp_path / "plan.csv", state(library)
+    zhanr("tag", "plan", "-o", made, "--threshold", "0.5")
+    text = made.read_text(encoding="utf-8-sig")
+    made.write_text("\n".join(line.replace("yes,", "no,") if "flac" in line else line for line in text.split("\n")))
+    zhanr("tag", "apply", made, "--write")
+    made.write_text(text)
+    zhanr("tag", "apply", made, "--write")  # as after one that was stopped
+    done = zhanr("tag", "undo")
+    assert f"1 other run of the same plan is not taken back: zhanr tag undo {made}" in done.stderr.replace("\n", "")
+    assert state(library) != before
+    assert "other" not in zhanr("tag", "undo", made).stderr
+    assert state(library) == before

@@ -52,5 +52,5 @@ def scan(
         output.json_line(summary.to_dict() | {"output": target})
         return
     known = f", {summary.known_parts:,} parts of {summary.parts:,} were there already" if summary.known_parts else ""
-    typer.echo(f"{summary.songs:,} songs{f', {summary.failed:,} failed' if summary.failed else ''}{known}")
+    typer.echo(f"{output.many(summary.songs, 'song')}{f', {summary.failed:,} failed' if summary.failed else ''}{known}")
     typer.echo(f"{target}: `zhanr library import {target}` takes them in")

@@ -73,7 +73,7 @@ def _as_dict(result: Result) -> dict[str, object]:
 
 def _report(result: Result, *, used: bool) -> None:
     told = result.comparison
-    typer.echo(f"{told.songs:,} songs of {len(result.genres)} genres: {', '.join(result.genres)}")
+    typer.echo(f"{output.many(told.songs, 'song')} of {len(result.genres)} genres: {', '.join(result.genres)}")
     if result.left_out:
         few = ", ".join(f"{genre} ({count})" for genre, count in result.left_out.items())
         typer.echo(f"left out, for there are too few songs or artists (these count as wrong): {few}")

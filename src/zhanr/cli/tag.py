@@ -41,7 +41,11 @@ def make_plan(
         ),
     ] = None,
     threshold: Annotated[
-        list[str] | None, typer.Option(help="The least probability (0.8), or that for one genre (jazz=0.9).")
+        list[str] | None,
+        typer.Option(
+            help="The least probability, or that for one genre (jazz=0.9).",
+            show_default="0.8; with a precision that of the precision",
+        ),
     ] = None,
     names: Annotated[
         Path | None, typer.Option("--map", help='A TOML file of names: hiphop = "Hip-Hop", rock = ["Rock", "Guitar"].')
@@ -292,12 +296,16 @@ def undo_changes(
     Files that somebody has changed since are left as they are. It may be stopped and repeated. Exit code 0: all is
     well; 1: some file was refused or could not be written, for the reason given; 2: wrong usage.
     """
-    from zhanr.tags.journal import find
+    from zhanr.tags.journal import earlier, find
     from zhanr.tags.undo import undo
 
     bad = 0
-    for journal in find(what):
+    journals = find(what)
+    for journal in journals:
         bad += _run(undo(journal, dry_run=dry_run), len({e.path for e in journal.entries}), as_json=as_json)
+    if len(journals) == 1 and (others := earlier(journals[0])):
+        runs = "run of the same plan is" if len(others) == 1 else "runs of the same plan are"
+        output.warn(f"{len(others)} other {runs} not taken back: zhanr tag undo {journals[0].plan}")
     if bad:
         raise typer.Exit(1)
 

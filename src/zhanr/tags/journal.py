@@ -266,6 +266,13 @@ def find(what: str, folder: Path | None = None) -> list[Journal]:
     return found
 
 
+def earlier(journal: Journal) -> list[Journal]:
+    """Other runs of a journal's plan that are not undone: one that was stopped and started again leaves several."""
+    found = _readable(sorted(journal.path.parent.glob(f"*{_SUFFIX}")))
+    runs = (j for j in found if j.plan is not None and j.plan == journal.plan and j.path != journal.path)
+    return [j for j in runs if j.entries and not j.undone]
+
+
 def _readable(paths: Iterable[Path]) -> Iterator[Journal]:
     """The journals among files; one that a crash ended in its first line holds nothing to undo."""
     for path in paths:
