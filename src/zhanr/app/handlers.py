@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zhanr.app.engine import Busy, Unavailable
 from zhanr.app.metrics import Metrics
-from zhanr.app.problems import Problem, Unread, problem_response
+from zhanr.app.problems import INTERNAL, Problem, Unread, problem_response
 from zhanr.errors import AudioError, ConfigError, LibraryError
 
 log = logging.getLogger("zhanr.app")
@@ -61,7 +61,7 @@ def as_problem(error: Exception) -> Problem:
         case HTTPException():
             return Problem(error.status_code, error.detail, headers=error.headers)
     log.error("an unexpected error", exc_info=error)
-    return Problem(500, "something went wrong in the server; its log says what", kind="internal")
+    return Problem(500, INTERNAL, kind="internal")
 
 
 class HeadAsGet:

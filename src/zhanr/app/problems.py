@@ -15,6 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 MEDIA_TYPE = "application/problem+json"
 LINGER_SECONDS = 5.0
 
+INTERNAL = "something went wrong in the server; its log says what"
+
 
 class Problem(Exception):
     """An answer that is an error: its HTTP `status`, a sentence (`detail`), and a `kind` for the metrics."""

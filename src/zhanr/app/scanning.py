@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from zhanr.app.problems import Problem
+from zhanr.app.problems import INTERNAL, Problem
 from zhanr.app.settings import Settings
 from zhanr.bundle import DEFAULT_MODEL, Bundle
 from zhanr.errors import ZhanrError
@@ -111,7 +111,7 @@ class Scanning:
         except (ZhanrError, OSError) as error:
             self.error = str(error)
         except BaseException:
-            self.error = "something went wrong in the server; its log says what"
+            self.error = INTERNAL
             raise
         finally:
             self.stage = stage

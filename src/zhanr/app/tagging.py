@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from zhanr.app.problems import Problem
+from zhanr.app.problems import INTERNAL, Problem
 from zhanr.errors import FileError, PlanError, ZhanrError
 from zhanr.tags.apply import Outcome, apply, folders
 from zhanr.tags.candidates import from_library
@@ -186,7 +186,7 @@ class TagJob:
         except (ZhanrError, OSError) as error:
             self.error = str(error)
         except BaseException:
-            self.error = "something went wrong in the server; its log says what"
+            self.error = INTERNAL
             raise
         finally:
             self.stage = stage
