@@ -35,9 +35,10 @@ def main(path: str) -> None:
     samples = load(path, sample_rate=config.sample_rate, duration=30).samples
     picture = features.extract(samples, config)
     timed = partial(milliseconds, repeats=15)
+    decoding, rate = f"decoding to {config.sample_rate:,} Hz mono", config.sample_rate
     parts = {
-        "decoding to 22,050 Hz mono": timed(lambda: load(path, sample_rate=config.sample_rate, duration=30)),
-        "librosa mel-spectrogram": timed(lambda: librosa.feature.melspectrogram(y=samples, sr=22050)),
+        decoding: timed(lambda: load(path, sample_rate=rate, duration=30)),
+        "librosa mel-spectrogram": timed(lambda: librosa.feature.melspectrogram(y=samples, sr=rate)),
         "zhanr features": timed(lambda: features.extract(samples, config)),
         "zhanr network, all windows": timed(lambda: classifier.predict_features(picture)),
         "import zhanr": start_up("import zhanr"),
@@ -45,7 +46,7 @@ def main(path: str) -> None:
     }
     for name, value in parts.items():
         print(f"{name:28} {value:8.1f} ms")
-    theirs = parts["decoding to 22,050 Hz mono"] + parts["librosa mel-spectrogram"]
+    theirs = parts[decoding] + parts["librosa mel-spectrogram"]
     ours = parts["zhanr features"] + parts["zhanr network, all windows"]
     print(f"features + network are {ours:.1f} ms, {ours / theirs:.2f} of decoding + librosa's mel ({theirs:.1f} ms)")
 
