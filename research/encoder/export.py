@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +25,14 @@ from research.encoder import embed
 from research.encoder.embed import SOUND, STORE, WINDOW
 from research.encoder.logistic import EXTREME, Linear
 from research.encoder.music import LABELLED, Piece
-from research.encoder.network import Student
-from research.encoder.picture import N_MELS, PICTURE
+from research.encoder.network import Student, to_onnx
+from research.encoder.picture import PICTURE
 from research.encoder.songs import LABELS
 from zhanr.bundle import write_bundle
 from zhanr.calibration import thresholds
 from zhanr.card import Card, OperatingPoint, StyleLabel
 from zhanr.config import WindowConfig
 from zhanr.lab.datasets.store import FeatureStore
-from zhanr.lab.training.export import OPSET
 
 Array = NDArray[Any]
 DESCRIPTION = "seven taggers distilled into one small network that hears every 20 ms; eleven genres and styles"
@@ -120,7 +117,7 @@ def main() -> None:
         steps = int((file.metadata() or {})["steps"])
     pieces = embed.read(arguments.embeddings).pieces
     card = make_card(report, training(pieces, [FeatureStore.load(path) for path in arguments.stores], steps), model)
-    bundle = write_bundle(arguments.out, graph(model), card)
+    bundle = write_bundle(arguments.out, to_onnx(model, OUTPUTS), card)
     print(f"{bundle.path}  {bundle.sha256}")
 
 
@@ -138,24 +135,6 @@ def layers_of(head: Any) -> dict[str, Linear]:
     """The layers in a file of stage 6."""
     names = ("tags", "embedding", "gate", "styles", "projection")
     return {name: Linear(*(head[f"{name}.{key}"] for key in Linear._fields)) for name in names}
-
-
-def graph(model: Model) -> bytes:
-    """The network in ONNX, for any number of windows of any width."""
-    buffer, axes = io.BytesIO(), {name: {0: "n"} for name in OUTPUTS}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter that is to be replaced, and of constants that it folds
-        torch.onnx.export(
-            model.eval(),
-            (torch.rand(2, N_MELS, WINDOW, generator=torch.Generator().manual_seed(0)),),
-            buffer,  # type: ignore[arg-type]  # documented: a file object, and annotated as a path
-            dynamo=False,
-            opset_version=OPSET,
-            input_names=("x",),
-            output_names=OUTPUTS,
-            dynamic_axes={"x": {0: "n", 2: "frames"}} | axes,
-        )
-    return buffer.getvalue()
 
 
 def make_card(report: dict[str, Any], trained: dict[str, Any], model: Model) -> Card:

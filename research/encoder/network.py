@@ -6,6 +6,9 @@ and so do the blocks that were put in.
 
 from __future__ import annotations
 
+import io
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +22,7 @@ from research.encoder.picture import N_MELS, PICTURE
 from research.encoder.targets import N_TARGETS
 from research.encoder.teachers import BLOCKS, MN04_EPS, State, load_state
 from zhanr import features
+from zhanr.lab.training.export import OPSET
 
 # Channels into the first block, then expanded and out of each of the fifteen, as mn04 has them.
 STEM = 8
@@ -158,6 +162,24 @@ class Student(nn.Module):
         """Write the weights in half precision: what is lost changes no answer, and the file is half as large."""
         state = {name: _as(torch.float16, values).contiguous() for name, values in self.state_dict().items()}
         save_file(state, path, metadata)
+
+
+def to_onnx(network: nn.Module, outputs: Sequence[str]) -> bytes:
+    """The graph of a network that reads windows x (n, 103, frames), for any number of them and any width."""
+    buffer, axes = io.BytesIO(), {name: {0: "n"} for name in outputs}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter that is to be replaced, and of constants that it folds
+        torch.onnx.export(
+            network.eval(),
+            (torch.rand(2, N_MELS, 500, generator=torch.Generator().manual_seed(0)),),
+            buffer,  # type: ignore[arg-type]  # documented: a file object, and annotated as a path
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=("x",),
+            output_names=tuple(outputs),
+            dynamic_axes={"x": {0: "n", 2: "frames"}} | axes,
+        )
+    return buffer.getvalue()
 
 
 def _as(kind: torch.dtype, values: Tensor) -> Tensor:
