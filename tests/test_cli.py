@@ -213,3 +213,17 @@ def test_data_check_finds_what_is_wrong(tmp_path: Path) -> None:
     (report,) = lines(zhanr("lab", "data", "check", tmp_path, "--json", code=1))
     assert sorted(f["kind"] for f in report["findings"]) == ["duplicate", "unreadable"]
     assert "unreadable" in zhanr("lab", "data", "check", tmp_path, code=1).stdout
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_named_file_that_is_unreadable_stops_no_other(tmp_path: Path, order: int) -> None:
+    """Nobody can read these as files, not even the one who may read everything."""
+    os.mkfifo(tmp_path / "pipe.mp3")
+    (tmp_path / "loop.mp3").symlink_to("loop.mp3")
+    named = [tmp_path / "pipe.mp3", tmp_path / "loop.mp3", tmp_path / "missing.mp3", DEMO / "jazz.wav"][::order]
+    done = zhanr("classify", "--json", *named, code=1)
+    assert [Path(song["path"]).name for song in lines(done) if "genre" in song] == ["jazz.wav"]
+    for name in ("pipe.mp3", "loop.mp3", "missing.mp3"):
+        assert name in done.stdout + done.stderr
+    done = zhanr("scan", *named, "--library", tmp_path / "library.sqlite", code=1)
+    assert "1 classified" in done.stdout + done.stderr

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from audio_files import FORMATS, encode, music
+from zhanr.audio import AudioReader
 from zhanr.cli import app
 from zhanr.config import FeatureConfig
-from zhanr.errors import ConfigError, DatasetError, FileError
+from zhanr.errors import AudioError, ConfigError, DatasetError, FileError
+from zhanr.lab.cli.plot import _first_sound
 from zhanr.lab.datasets.store import FeatureStore
 from zhanr.lab.evaluation import pieces
 from zhanr.lab.plots.history import HISTORY
@@ -49,6 +54,27 @@ def test_a_waveform_has_its_seconds_and_its_name(tmp_path: Path) -> None:
     text = svg("waveform", METAL, "--start", "3", to=tmp_path)
     for part in ("метал.mp3", "time (s)", "amplitude (full scale = 1)", ">3.00<", ">3.10<"):
         assert part in text
+
+
+def test_a_waveform_begins_where_the_sound_does(tmp_path: Path) -> None:
+    path, n, sound = tmp_path / "soft.wav", 3 * FORMATS["wav-s16"].rate, music(2, FORMATS["wav-s16"].rate)
+    path.write_bytes(encode(np.concatenate([np.zeros((n, 2), np.float32), sound]), FORMATS["wav-s16"]))
+    result = CliRunner().invoke(app, ["lab", "plot", "waveform", str(path), "-o", str(tmp_path / "f.svg")])
+    assert result.exit_code == 0, result.output
+    assert "silent from 0 to 3.0" in " ".join(result.output.split())
+    assert ">3.02<" in (tmp_path / "f.svg").read_text(encoding="utf-8"), "the axis begins there"
+    path.write_bytes(encode(np.zeros((n, 2), np.float32), FORMATS["wav-s16"]))
+    with pytest.raises(AudioError, match="nothing but silence"):
+        plot("waveform", path, "-o", tmp_path / "g.svg")
+
+
+def test_of_a_song_that_begins_at_once_no_minute_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blocks(_: AudioReader, n_samples: int) -> Iterator[NDArray[np.float32]]:
+        yield np.full(n_samples, 0.5, np.float32)
+        pytest.fail("more of it was read")
+
+    monkeypatch.setattr(AudioReader, "blocks", blocks)
+    assert _first_sound(METAL, 22050, 3.0) == 3.0
 
 
 @pytest.mark.parametrize(

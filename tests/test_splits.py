@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from command import zhanr
+from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.lab.datasets import gtzan, splits
+from zhanr.lab.datasets.store import FeatureStore
+from zhanr.lab.datasets.table import Table
+from zhanr.lab.training.config import DataConfig
+from zhanr.lab.training.data import load_stores
 from zhanr.words import artist_key
 
 NAMES = [f"{genre}.{i:05d}" for genre in gtzan.GENRES for i in range(100)]
@@ -160,3 +169,23 @@ def test_any_artist_disjoint_split_is_disjoint_and_complete(labels: list[str], o
         return
     splits.check(split, artists=artists)
     assert sorted(split["train"] + split["test"]) == sorted(names)
+
+
+def test_no_split_by_artists_where_none_is_known(tmp_path: Path) -> None:
+    """It would be a random split with another name: refused, whichever command is asked for it."""
+    rng, names = np.random.default_rng(0), [f"song {i}" for i in range(40)]
+    labels = [("jazz", "rock")[i % 2] for i in range(40)]
+    x = rng.integers(0, 256, (40, 128, 140), dtype=np.uint8)
+    store, table = tmp_path / "store.npz", tmp_path / "table.csv"
+    FeatureStore(x=x, names=np.array(names), labels=np.array(labels), features=FeatureConfig()).save(store)
+    columns = tuple(f"f{i}" for i in range(3))
+    Table(rng.normal(size=(40, 3)), columns, tuple(names), tuple(labels)).save(table)
+    for command in (
+        ("lab", "data", "split", store, "-o", tmp_path / "parts"),
+        ("lab", "handmade", "evaluate", table, "--classifier", "guess"),
+    ):
+        done = zhanr(*command, code=1)
+        assert "no artist is known" in done.stderr
+        assert "artist in one" not in done.stdout
+    with pytest.raises(DatasetError, match="no artist is known"):
+        load_stores(DataConfig(store=str(store), split="artist_disjoint"))
