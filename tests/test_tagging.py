@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 pytest.importorskip("fastapi", reason="needs the extra app")
 
 from tag_files import put
+from tiny import tiny_model
 from zhanr.app.problems import Problem
 from zhanr.app.tagging import TagJob, begin, runs
-from zhanr.library import Library, Song
+from zhanr.bundle import load_bundle
+from zhanr.library import Library, Song, memory
 from zhanr.tags.formats import read_genres
 from zhanr.tags.journal import Journal, find, new_path, sole_writer, somebody_writes
 from zhanr.tags.plan import read_plan
@@ -55,6 +58,20 @@ def write_now(job: TagJob) -> None:
     job.carry_out(write=False)
     assert job.stage == "tried"
     job.carry_out(write=True)
+
+
+def test_one_genre_for_an_album(music: list[Path], tmp_path: Path) -> None:
+    """The unsure one has the genre of the others."""
+    job = TagJob()
+    job.make(None, RULES, "", 5, "album")
+    assert (job.stage, "can't be found" in str(job.error)) == ("failed", True), "from where on it is sure is unknown"
+    bundle = load_bundle(tiny_model(tmp_path / "tiny.onnx", confidence=0.6))
+    with Library.open() as library:
+        library.add(*(replace(s, model_sha256=bundle.sha256, artist="A", album="B") for s in list(library.songs())))
+        memory.remember(library, memory.Model(bundle.sha256, str(bundle.path)))
+    job = TagJob()
+    job.make(None, RULES, "", 5, "album")
+    assert [job.row(i)["new"] for i in job.part("write")] == ["Jazz"] * len(music)
 
 
 def test_plan_try_write_and_take_back_to_the_last_byte(music: list[Path]) -> None:

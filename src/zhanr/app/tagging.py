@@ -18,7 +18,7 @@ from typing import Any, Literal
 from zhanr.app.problems import INTERNAL, Problem
 from zhanr.errors import FileError, PlanError, ZhanrError
 from zhanr.tags.apply import Outcome, apply, folders
-from zhanr.tags.candidates import from_library
+from zhanr.tags.candidates import Unit, from_library
 from zhanr.tags.formats import checked_genre
 from zhanr.tags.journal import Journal, default_folder, new_path, somebody_writes
 from zhanr.tags.plan import Row, plan, read_plan, write_plan
@@ -125,11 +125,11 @@ class TagJob:
 
     # -- the work, in a thread
 
-    def make(self, library: Path | None, rules: Policy, where: str | None, total: int) -> None:
-        """Plan the songs of the library."""
+    def make(self, library: Path | None, rules: Policy, where: str | None, total: int, by: Unit = "track") -> None:
+        """Plan the songs of the library, each by itself or by its album or artist."""
         self.total = total
         with self._at_work("planned"):
-            for result in plan(from_library(library, rules, where=where), rules):
+            for result in plan(from_library(library, rules, where=where, by=by), rules):
                 self.done += 1
                 if isinstance(result, FileError):
                     self.problems.append((Path(result.path), result.reason))

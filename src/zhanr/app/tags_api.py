@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Literal, cast
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
+from zhanr import settings
 from zhanr.app.problems import Problem
 from zhanr.app.rows import Count, Recent, Start, new_router
 from zhanr.app.state import State
 from zhanr.app.tagging import BUSY, Part, Stage, TagJob, begin, runs
+from zhanr.tags.candidates import Unit
 from zhanr.tags.policy import Mode, Policy
 
 MOST_AT_ONCE = 4
 
 
 class Rules(BaseModel):
-    """What to plan."""
+    """What to plan; one genre for each track, album or artist, as the settings say where `by` doesn't."""
 
     mode: Mode = "empty"
     threshold: float = Field(Policy.threshold, ge=0, le=1)
     where: str = Field("", max_length=2000)
+    by: Unit | None = None
 
 
 class PlanEdit(BaseModel):
@@ -64,8 +67,9 @@ def router(state: State) -> APIRouter:
         if sum(job.stage in BUSY for job in jobs.values()) >= MOST_AT_ONCE:
             raise Problem(429, "there is much at work already; please wait until some of it is done", kind="busy")
         policy = Policy(mode=rules.mode, threshold=rules.threshold)
+        by = rules.by or cast(Unit, settings.text("by"))
         job = TagJob()
-        begin(job, "planning", lambda: job.make(state.settings.library, policy, rules.where, total))
+        begin(job, "planning", lambda: job.make(state.settings.library, policy, rules.where, total, by))
         return JSONResponse({"job": jobs.add(job)}, 201)
 
     @routes.get("/tags/jobs/{key}")
