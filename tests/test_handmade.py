@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from test_cli import DEMO, SONGS, lines, zhanr
+from command import lines, zhanr
+from test_cli import DEMO, SONGS
 from zhanr.config import FeatureConfig
 from zhanr.errors import ConfigError, DatasetError
 from zhanr.features import stft

@@ -200,7 +200,7 @@ def test_what_is_to_be_told_of_a_library(music: Path, tmp_path: Path) -> None:
     library = tmp_path / "library.sqlite"
     old = hashlib.sha256(builtin_path("gtzan").read_bytes()).hexdigest()
     with Library.open(library) as opened:
-        unknown = {"best": "rock", "model_sha256": old, "reason": NOVEL}
+        unknown: dict[str, Any] = {"best": "rock", "model_sha256": old, "reason": NOVEL}
         opened.add(*(Song(Path(f"/away/{i}.mp3"), **unknown) for i in range(6)))
     with live(Settings(library=library, server_paths=(music,))) as running:
         status = running.client.get("/scan").json()
