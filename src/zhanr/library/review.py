@@ -40,14 +40,15 @@ def queue(library: Library, query: str | None = None, names: Names | None = None
     with as_library_errors(library.path):
         rows = library.db.execute(statement, values).fetchall()
     disagrees = _Disagreement(library, names or Names())
-    scored = []
-    for number, genre, confidence, tag, model in rows:
-        other = disagrees(genre, tag, model)
-        doubt = 1 - (confidence or 0.0) + DISAGREEMENT * other
-        scored.append((not (other or genre is None), -doubt, number))
-    scored.sort(key=lambda item: item[:2])  # stable: equal doubts stay in order of their paths
-    ids = np.fromiter((number for *_, number in scored), np.int64, len(scored))
-    return Queue(ids, sum(not calm for calm, *_ in scored))
+    n = len(rows)
+    ids = np.fromiter((row[0] for row in rows), np.int64, n)
+    unsure = np.fromiter((row[1] is None for row in rows), bool, n)
+    confidence = np.fromiter((row[2] or 0.0 for row in rows), np.float64, n)
+    others = np.fromiter((disagrees(genre, tag, model) for _, genre, _, tag, model in rows), bool, n)
+    doubtful = others | unsure
+    doubt = 1 - confidence + DISAGREEMENT * others
+    order = np.lexsort((-doubt, ~doubtful))  # stable: equal doubts stay in order of their paths
+    return Queue(ids[order], int(doubtful.sum()))
 
 
 class _Disagreement:

@@ -129,9 +129,13 @@ export class Song extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Keep it as it is now. */
+  /** What is kept of it, as it is now. */
+  get record() {
+    return Object.fromEntries(FIELDS.map((name) => [name, this[name]]));
+  }
+
   save() {
-    if (!this.#left.signal.aborted) keep(Object.fromEntries(FIELDS.map((name) => [name, this[name]])));
+    if (!this.#left.signal.aborted) keep(this.record);
   }
 
   #progress(note, share = null) {

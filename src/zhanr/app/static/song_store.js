@@ -38,7 +38,11 @@ export const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map(
 /** All that is kept, without pictures. */
 export const kept = async () => (await within("readonly", (songs) => songs.getAll())) ?? [];
 
-export const keep = (record) => within("readwrite", (songs) => songs.put(record));
+/** Keep them in one transaction: hundreds of songs come at once. */
+export const keep = (...records) =>
+  within("readwrite", (songs) => {
+    for (const record of records) songs.put(record);
+  });
 
 export const keepPictures = (key, pictures) => within("readwrite", (_, store) => store.put(pictures, key));
 

@@ -3,7 +3,7 @@
 import { present } from "./api.js";
 import { say } from "./say.js";
 import { Song } from "./song.js";
-import { kept, newKey } from "./song_store.js";
+import { keep, kept, newKey } from "./song_store.js";
 
 const AT_ONCE = 3; // songs that are uploaded or waited for; the others keep their place here
 const STALE = 600_000_000; // microseconds after which a song of another tab is taken for given up
@@ -33,7 +33,7 @@ class Songs extends EventTarget {
     this.#replace(added);
     const now = 1000 * Date.now();
     const made = added.map((file, i) => Song.of(file, now + added.length - i, tab));
-    for (const song of made) song.save();
+    keep(...made.map((song) => song.record));
     this.all.unshift(...made);
     this.dispatchEvent(new Event("change"));
     this.dispatchEvent(new CustomEvent("added", { detail: added.length }));
