@@ -18,6 +18,7 @@ from zhanr.tags import apply as apply_module
 from zhanr.tags.apply import apply, folders
 from zhanr.tags.formats import TagFile, read_genres
 from zhanr.tags.formats.edits import Edit, ordered
+from zhanr.tags.formats.fields import Wanted
 from zhanr.tags.journal import Journal, find, sole_writer
 from zhanr.tags.plan import Row, plan
 from zhanr.tags.policy import Policy
@@ -187,9 +188,9 @@ def broken(change: Callable[[list[Edit], bytes], list[Edit]]) -> Callable[..., t
     """A writer of tags with a fault."""
     right = TagFile.edits
 
-    def edits(opened: TagFile, genres: tuple[str, ...]) -> tuple[Edit, ...]:
+    def edits(opened: TagFile, wanted: Wanted) -> tuple[Edit, ...]:
         data = opened.path.read_bytes()
-        return ordered(change(list(right(opened, genres)), data), len(data))
+        return ordered(change(list(right(opened, wanted)), data), len(data))
 
     return edits
 
