@@ -1,7 +1,11 @@
-"""`python -m research.app_pictures`: the pictures of the application's first page in docs/, from the demo songs."""
+"""`python -m research.app_pictures [--library FILE]`: the pictures of the application in docs/, from the demo songs.
+
+Those of the library and the map are of a scanned library, by default one of the demo songs.
+"""
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -21,7 +25,7 @@ WAIT = 90_000  # milliseconds
 
 @contextmanager
 def serving(library: Path) -> Iterator[str]:
-    """The address of an application with an empty library."""
+    """The address of an application with this library."""
     command = [sys.executable, "-m", "zhanr", "app", "--port", "0", "--no-browser", "--library", str(library)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -61,8 +65,26 @@ def picture(page: Page, name: str, *, until: str | None = None) -> None:
     page.screenshot(path=ROOT / "docs" / name)
 
 
+def library_pages(browser: Browser, library: Path) -> None:
+    """The table and the map of a library."""
+    with serving(library) as address:
+        page = browser.new_page(viewport=WIDE, color_scheme="light")  # type: ignore[arg-type]
+        page.set_default_timeout(WAIT)
+        page.goto(f"{address}library")
+        page.wait_for_selector(".t-row .c-title")
+        picture(page, "app-library.png")
+        page.goto(f"{address}map")
+        page.wait_for_selector("zhanr-map[data-ready=true]")
+        page.locator("canvas").press("ArrowRight")
+        page.wait_for_selector(".m-near li")
+        picture(page, "app-map.png")
+
+
 def main() -> None:
     """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--library", type=Path)
+    library = parser.parse_args().library
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     songs = sorted(path.name for path in DEMO.iterdir() if path.suffix not in (".mma", ".md", ".csv", ".py"))
     with (
@@ -82,6 +104,11 @@ def main() -> None:
         page = opened(browser, address, WIDE)
         add(page, *songs)
         picture(page, "app-songs.png", until=".s-list")
+        if library is None:
+            library = Path(folder) / "demo.sqlite"
+            scan = [sys.executable, "-m", "zhanr", "scan", str(DEMO), "--library", str(library)]
+            subprocess.run(scan, check=True, capture_output=True)
+        library_pages(browser, library)
         browser.close()
 
 
