@@ -106,7 +106,9 @@ def main() -> None:
         picture(page, "app-songs.png", until=".s-list")
         if library is None:
             library = Path(folder) / "demo.sqlite"
-            scan = [sys.executable, "-m", "zhanr", "scan", str(DEMO), "--library", str(library)]
+            music = Path(folder) / "Music"  # no path of who takes the pictures
+            shutil.copytree(DEMO, music)
+            scan = [sys.executable, "-m", "zhanr", "scan", str(music), "--library", str(library)]
             subprocess.run(scan, check=True, capture_output=True)
         library_pages(browser, library)
         browser.close()

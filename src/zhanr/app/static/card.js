@@ -189,7 +189,7 @@ export class SongCard extends EventTarget {
         el("p", { class: "genre" }, song.genre),
         el("p", { class: "sure" }, percent(song.confidence)),
       );
-    const reason = song.reason.replace(/^not sure: /, "");
+    const reason = song.reason.replace(/^not sure: /, "").replace(/(\d)%/g, "$1 %"); // as everywhere on the pages
     return el(
       "div",
       { class: "verdict unsure" },
