@@ -100,12 +100,12 @@ def add(page: Page, song: Path) -> dict[str, Any]:
     page.set_input_files("#files", song)
     page.wait_for_selector("article.song[aria-busy=false] .plot")
     card = page.locator("article.song")
-    names = card.locator(".bars .name").all_text_contents()
-    shares = card.locator(".bars li").evaluate_all("bars => bars.map(b => +b.style.getPropertyValue('--share'))")
+    names = card.locator(".r-top .l-name").all_text_contents()
+    shares = card.locator(".r-top li").evaluate_all("bars => bars.map(b => +b.style.getPropertyValue('--share'))")
     found = {
         "probabilities": dict(zip(names, shares, strict=True)),
         "genre": card.locator(".verdict .genre").text_content(),
-        "styles": card.locator(".styles li").count(),
+        "styles": card.locator(".z-styles li").count(),
     }
     card.locator("button.close").click()
     return found

@@ -79,6 +79,7 @@ def settings(state: State) -> dict[str, object]:
     features = state.card.features
     return {
         "genres": list(state.card.labels),
+        "styles": [style.name for style in state.card.styles],
         "colours": colours(state.card.labels),
         "not_sure": NOT_SURE,
         "hertz": None if features.kind == "mfcc" else [round(float(f), 1) for f in bin_hertz(features)],

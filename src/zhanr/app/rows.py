@@ -98,7 +98,8 @@ def song_row(song: Song | None, number: int | None = None) -> dict[str, Any]:
     if song is None:
         return {"id": number, "gone": True}
     values = song.to_dict()
-    shown = {name: values[name] for name in ("id", "path", "artist", "album", "best", "error", "reason", "duration")}
+    names = ("id", "path", "artist", "album", "best", "error", "reason", "duration", "styles")
+    shown = {name: values[name] for name in names}
     return shown | {
         "title": values["title"] or printable(song.path.stem),
         "tag": values["tag_genre"],

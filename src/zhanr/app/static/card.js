@@ -2,6 +2,7 @@
 
 import { Player } from "./card_player.js";
 import { CLOSE, clock, el, icon, megabytes, PAUSE, PLAY, percent } from "./dom.js";
+import { likely, styles } from "./genres.js";
 import { Plot } from "./plot.js";
 import { SimilarSongs } from "./similar.js";
 import { Why } from "./why.js";
@@ -127,8 +128,8 @@ export class SongCard extends EventTarget {
     this.silent = el("p", { class: "silent", hidden: true }, SILENT);
     this.body.replaceChildren(
       ...[
-        el("div", { class: "answer" }, this.#verdict(song), this.#bars(genres.slice(0, N_BARS), colours)),
-        song.styles?.length ? this.#styles(song.styles) : null,
+        el("div", { class: "answer" }, this.#verdict(song), likely(genres.slice(0, N_BARS), 1)),
+        styles(song.styles),
         song.warnings.length ? el("p", { class: "warning" }, `Note: ${song.warnings.join("; ")}.`) : null,
         this.silent,
       ].filter(Boolean),
@@ -171,16 +172,6 @@ export class SongCard extends EventTarget {
     this.#why.tell();
   }
 
-  #styles(styles) {
-    return el(
-      "ul",
-      { class: "styles", "aria-label": "Styles" },
-      ...styles.map(({ name, probability }) =>
-        el("li", {}, name, el("span", { class: "number" }, percent(probability))),
-      ),
-    );
-  }
-
   #verdict(song) {
     if (song.genre)
       return el(
@@ -195,22 +186,6 @@ export class SongCard extends EventTarget {
       { class: "verdict unsure" },
       el("p", { class: "genre" }, "not sure"),
       el("p", { class: "reason" }, `${reason.charAt(0).toUpperCase() + reason.slice(1)}.`),
-    );
-  }
-
-  #bars(genres, colours) {
-    return el(
-      "ol",
-      { class: "bars", "aria-label": "The likeliest genres" },
-      ...genres.map(([genre, p]) =>
-        el(
-          "li",
-          { style: { "--colour": colours[genre], "--share": p } },
-          el("span", { class: "name" }, genre),
-          el("span", { class: "bar", "aria-hidden": "true" }),
-          el("span", { class: "number" }, percent(p, 1)),
-        ),
-      ),
     );
   }
 

@@ -2,7 +2,8 @@
 
 import { get, reason } from "./api.js";
 import { clock, el, find, icon, many, PAUSE, percent } from "./dom.js";
-import { chip, empty, heading, liveLine, playButton, scanned } from "./library_parts.js";
+import { chip, quoted } from "./genres.js";
+import { empty, heading, liveLine, playButton, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 import { RowTable } from "./rowtable.js";
 import { Selection } from "./selection.js";
@@ -10,11 +11,24 @@ import { settings } from "./settings.js";
 import { SongPanel } from "./song_panel.js";
 
 const LOOK_AGAIN = 5000; // milliseconds
-const FIELDS = ["genre=", "tag=", "artist~", "album~", "title~", "path~", "confidence<", "duration>", "scanned>"];
+const FIELDS = [
+  "genre=",
+  "style=",
+  "tag=",
+  "artist~",
+  "album~",
+  "title~",
+  "path~",
+  "confidence<",
+  "duration>",
+  "scanned>",
+];
+const FLAGS = ["unsure", "corrected", "tagged", "warning", "error", "missing"];
 const EXAMPLES = [
   "miles davis",
   "genre=jazz confidence<0.6",
   'album~"kind of blue"',
+  "style=punk",
   "unsure",
   "corrected",
   "path~live",
@@ -90,6 +104,9 @@ class LibraryPage extends HTMLElement {
       list: "filter-fields",
       "aria-describedby": "filter-error",
     });
+    this.completions = el("datalist", { id: "filter-fields" });
+    this.input.addEventListener("input", () => this.#complete());
+    this.#complete();
     this.error = el("p", { class: "l-error", id: "filter-error", role: "alert" });
     const submit = (event) => {
       event.preventDefault();
@@ -106,7 +123,8 @@ class LibraryPage extends HTMLElement {
         "p",
         {},
         "Words are looked for in title, artist, album and file. Conditions say more: all must hold, and ! before one ",
-        "turns it round. Fields: genre, tag, artist, album, title, path, confidence, duration, size, scanned. Try:",
+        "turns it round. Fields: genre, style, tag, artist, album, title, path, confidence, duration, size, scanned. ",
+        "Try:",
       ),
       el(
         "p",
@@ -131,17 +149,19 @@ class LibraryPage extends HTMLElement {
       { class: "l-filter", role: "search", onsubmit: submit },
       el("label", { for: "filter", class: "z-hidden" }, "Search"),
       this.input,
-      el("datalist", { id: "filter-fields" }, ...this.#completions()),
+      this.completions,
       el("button", { class: "z-button primary" }, "Search"),
       this.error,
       help,
     );
   }
 
-  #completions() {
-    const genres = settings.genres.map((genre) => `genre=${genre}`);
-    const flags = ["unsure", "corrected", "tagged", "error"];
-    return [...FIELDS, ...genres, ...flags].map((value) => el("option", { value }));
+  /** Offer what the last word of the search can become; what stands before it stays. */
+  #complete() {
+    const [before] = this.input.value.match(/^(.*\s)?/);
+    const said = (field, names) => names.map((name) => `${field}=${quoted(name)}`);
+    const words = [...FIELDS, ...said("genre", settings.genres), ...said("style", settings.styles), ...FLAGS];
+    this.completions.replaceChildren(...words.map((word) => el("option", { value: `${before ?? ""}${word}` })));
   }
 
   #chart() {
@@ -163,7 +183,7 @@ class LibraryPage extends HTMLElement {
       { title: this.selection.headBox, class: "c-pick", cell: (row) => this.selection.box(row) },
       { title: el("span", { class: "z-hidden" }, "Play"), class: "c-play", cell: (row) => this.#playCell(row) },
       { title: "Title", sort: "title", class: "c-title", cell: (row) => this.#titleCell(row) },
-      { title: "Genre", sort: "genre", class: "c-genre", cell: (row) => this.#genreCell(row) },
+      { title: "Genre, styles", sort: "genre", class: "c-genre", cell: (row) => this.#genreCell(row) },
       {
         title: "Sure",
         sort: "confidence",
@@ -204,9 +224,14 @@ class LibraryPage extends HTMLElement {
 
   #genreCell(row) {
     if (row.gone) return "";
-    if (row.genre) return chip(row.genre, row.yours ? "yours" : "");
-    if (row.error) return el("span", { class: "l-bad", title: row.error }, row.error);
-    return el("span", { class: "l-faint", title: row.reason ?? "" }, row.best ? `not sure: ${row.best}?` : "not sure");
+    if (row.error && !row.genre) return el("span", { class: "l-bad", title: row.error }, row.error);
+    const unsure = row.best ? `not sure: ${row.best}?` : "not sure";
+    const genre = row.genre
+      ? chip(row.genre, row.yours ? "yours" : "")
+      : el("span", { class: "l-faint", title: row.reason ?? "" }, unsure);
+    if (!row.styles.length) return genre;
+    const styles = row.styles.map(({ name }) => name).join(", ");
+    return el("div", { class: "c-two" }, genre, el("span", { class: "l-faint", title: styles }, styles));
   }
 
   /** The round button and the space bar play; all else opens the song. */

@@ -3,23 +3,16 @@
 import { get, reason } from "./api.js";
 import { el, icon, PLAY } from "./dom.js";
 import "./scan_panel.js";
-import { settings } from "./settings.js";
 
 /** A line that screen readers read out when it changes, and that can be seen if it has a class. */
 export const liveLine = (name = "z-hidden") => el("p", { class: name, role: "status", "aria-live": "polite" });
 
-/** The colour of a genre, or that of "not sure". */
-export const colour = (genre) => settings.colours[genre] ?? settings.not_sure;
+/** Whose song it is, and of which album. */
+export const byline = (row) =>
+  el("p", { class: "l-faint" }, el("bdi", {}, [row.artist, row.album].filter(Boolean).join(" · ")));
 
-/** A genre with its colour. */
-export function chip(genre, note = "") {
-  return el(
-    "span",
-    { class: "l-chip", style: { "--genre": colour(genre) } },
-    genre,
-    note && el("span", { class: "l-note" }, note),
-  );
-}
+/** Where the file is. */
+export const place = (row) => el("p", { class: "l-faint p-path" }, el("bdi", {}, row.path));
 
 export function playButton(label, onclick) {
   const button = el("button", { type: "button", class: "l-play", tabindex: -1, "aria-label": label, onclick });

@@ -2,7 +2,8 @@
 
 import { get, reason } from "./api.js";
 import { el, icon, many, PLAY, percent } from "./dom.js";
-import { chip, colour, empty, heading, liveLine, scanned } from "./library_parts.js";
+import { chip, colour } from "./genres.js";
+import { empty, heading, liveLine, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 
 const LOOK_AGAIN = 400; // milliseconds, while the map is being made

@@ -2,10 +2,12 @@
 
 import { get, post, reason } from "./api.js";
 import { el, icon, many, PAUSE, PLAY, percent } from "./dom.js";
-import { chip, colour, empty, heading, liveLine, scanned } from "./library_parts.js";
+import { chip, genreButtons, genreForm, likely, styles } from "./genres.js";
+import { byline, empty, heading, liveLine, place, scanned } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
 import { settings } from "./settings.js";
 
+const KEYS = "1234567890"; // of the genres in their order
 const AHEAD = 20; // songs that are fetched together
 const DONE = "zhanr-review"; // under which the browser keeps what can be undone, as long as its tab is open
 
@@ -216,7 +218,7 @@ class ReviewPage extends HTMLElement {
     }
     if (target.closest("input:not([type=checkbox]), select, textarea, summary")) return;
     if (event.key === " " && target.closest("button, a, input")) return;
-    const digit = "1234567890".indexOf(event.key);
+    const digit = KEYS.indexOf(event.key);
     const label = event.key.length === 1 && digit >= 0 ? settings.genres[digit] : undefined;
     const actions = {
       a: () => this.answer(null, "accepted as"), // not Enter: a key that also sends forms accepts by accident
@@ -241,33 +243,10 @@ class ReviewPage extends HTMLElement {
       this.card.replaceChildren(...(this.total || this.input.value || this.done.length ? this.#end() : [empty()]));
       return;
     }
-    const likely = song.predicted ?? song.best;
-    this.typed = el("input", {
-      class: "l-input",
-      id: "typed",
-      list: "genres",
-      autocomplete: "off",
-      maxlength: 200,
-      placeholder: "another genre",
-    });
-    const typedForm = el(
-      "form",
-      {
-        class: "r-typed",
-        onsubmit: (event) => {
-          event.preventDefault();
-          const word = this.typed.value.trim();
-          if (word) {
-            this.typed.blur();
-            this.answer(word, "is now");
-          }
-        },
-      },
-      el("label", { for: "typed" }, "Correct", el("kbd", {}, "c")),
-      this.typed,
-      el("datalist", { id: "genres" }, ...settings.genres.map((g) => el("option", { value: g }))),
-      el("button", { class: "z-button" }, "Store"),
-    );
+    const guess = song.predicted ?? song.best;
+    const choose = (genre) => this.answer(genre, "is now");
+    const { form, input } = genreForm(choose, { label: "Correct", key: "c" });
+    this.typed = input;
     this.play = el("button", { type: "button", class: "l-play large", onclick: () => this.#toggle(song) });
     this.card.replaceChildren(
       el(
@@ -280,35 +259,18 @@ class ReviewPage extends HTMLElement {
         "div",
         { class: "r-song" },
         this.play,
-        el(
-          "div",
-          { class: "r-what" },
-          el("h2", {}, song.title),
-          el("p", { class: "l-faint" }, [song.artist, song.album].filter(Boolean).join(" · ")),
-          el("p", { class: "l-faint r-path" }, el("bdi", {}, song.path)),
-        ),
+        el("div", { class: "r-what" }, el("h2", {}, el("bdi", {}, song.title)), byline(song), place(song)),
       ),
       ...this.#doubts(song),
-      el(
-        "ol",
-        { class: "r-top" },
-        ...song.top.map(([genre, p]) =>
-          el(
-            "li",
-            { style: { "--genre": colour(genre), "--share": p } },
-            el("span", { class: "l-name" }, genre),
-            el("span", { class: "l-length" }),
-            el("span", { class: "l-count" }, percent(p)),
-          ),
-        ),
-      ),
+      ...[styles(song.styles)].filter((node) => node !== null),
+      likely(song.top),
       el(
         "div",
         { class: "r-actions" },
         el(
           "button",
           { type: "button", class: "z-button primary", onclick: () => this.answer(null, "accepted as") },
-          `Accept ${likely}`,
+          `Accept ${guess}`,
           el("kbd", {}, "a"),
         ),
         el("button", { type: "button", class: "z-button", onclick: () => this.skip() }, "Skip", el("kbd", {}, "s")),
@@ -319,24 +281,8 @@ class ReviewPage extends HTMLElement {
           el("kbd", {}, "u"),
         ),
       ),
-      el(
-        "div",
-        { class: "r-genres", role: "group", "aria-label": "It is" },
-        ...settings.genres.map((genre, i) =>
-          el(
-            "button",
-            {
-              type: "button",
-              class: "r-genre",
-              style: { "--genre": settings.colours[genre] },
-              onclick: () => this.answer(genre, "is now"),
-            },
-            genre,
-            i < 10 && el("kbd", {}, String((i + 1) % 10)),
-          ),
-        ),
-      ),
-      typedForm,
+      genreButtons(choose, { now: song.correction, keys: KEYS }),
+      form,
     );
     this.#drawPlay();
   }

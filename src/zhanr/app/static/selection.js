@@ -3,9 +3,9 @@
 import { get, post, reason } from "./api.js";
 import { go } from "./app.js";
 import { el, many } from "./dom.js";
+import { genreForm } from "./genres.js";
 import { liveLine } from "./library_parts.js";
 import { playerBar } from "./player_bar.js";
-import { settings } from "./settings.js";
 
 const MOST_NAMED = 150; // songs that an address can name one by one
 
@@ -81,30 +81,10 @@ export class Selection {
   }
 
   #actions() {
-    const genre = el("input", {
-      class: "l-input",
-      list: "s-genres",
-      maxlength: 200,
-      placeholder: "genre",
-      "aria-label": "Genre for the chosen songs",
-      autocomplete: "off",
-    });
-    const form = el(
-      "form",
-      {
-        class: "s-correct",
-        onsubmit: (event) => {
-          event.preventDefault();
-          if (genre.value.trim()) this.#correct(genre.value.trim());
-        },
-      },
-      genre,
-      el("datalist", { id: "s-genres" }, ...settings.genres.map((value) => el("option", { value }))),
-      el("button", { class: "z-button" }, "Correct"),
-    );
     const button = (text, onclick) => el("button", { type: "button", class: "z-button", onclick }, text);
+    const about = { label: "Genre for the chosen songs", button: "Correct" };
     return [
-      form,
+      genreForm((genre) => this.#correct(genre), about).form,
       button("Accept the likeliest", () => this.#correct(null)),
       button("Play", () => this.#play()),
       button("Playlist", () => this.#export("m3u")),

@@ -1,5 +1,6 @@
 // Many songs: a summary that filters, a list that can be sorted, and the card of the song that is opened.
 
+import { ask } from "./ask.js";
 import { CLOSE, clock, el, find, focusedIn, icon, percent } from "./dom.js";
 import { csv, json, m3u, save } from "./export.js";
 
@@ -109,29 +110,12 @@ export class SongList extends EventTarget {
     );
   }
 
-  #ask() {
+  async #ask() {
     const songs = this.#shown();
-    const some = songs.length < this.#songs.length;
-    const dialog = el("dialog", { class: "g-dialog", "aria-labelledby": "s-question" });
-    const answer = (sure) => () => {
-      dialog.close();
-      dialog.remove();
-      if (sure) this.dispatchEvent(new CustomEvent("close", { detail: songs }));
-      else this.clear.focus();
-    };
-    dialog.append(
-      el("h2", { id: "s-question" }, `Remove ${some ? "these" : "all"} ${songs.length.toLocaleString("en")} songs?`),
-      el("p", {}, "Their answers are forgotten. The files on your disk stay as they are."),
-      el(
-        "div",
-        { class: "r-actions" },
-        el("button", { type: "button", class: "z-button primary", onclick: answer(true) }, "Remove"),
-        el("button", { type: "button", class: "z-button", onclick: answer(false) }, "Cancel"),
-      ),
-    );
-    dialog.addEventListener("cancel", answer(false));
-    this.node.append(dialog);
-    dialog.showModal();
+    const which = songs.length < this.#songs.length ? "these" : "all";
+    const question = `Remove ${which} ${songs.length.toLocaleString("en")} songs?`;
+    const note = "Their answers are forgotten. The files on your disk stay as they are.";
+    if (await ask(question, note, "Remove")) this.dispatchEvent(new CustomEvent("close", { detail: songs }));
   }
 
   /** The songs that are listed, in their order. */

@@ -3,9 +3,9 @@
 import { get, librarySound, post, reason } from "./api.js";
 import { go } from "./app.js";
 import { CLOSE, el, icon, percent } from "./dom.js";
-import { chip, colour, liveLine } from "./library_parts.js";
+import { chip, genreButtons, genreForm, likely, styles } from "./genres.js";
+import { byline, liveLine, place } from "./library_parts.js";
 import { playerBar, queueOf } from "./player_bar.js";
-import { settings } from "./settings.js";
 import { songs } from "./songs.js";
 
 export class SongPanel {
@@ -72,15 +72,17 @@ export class SongPanel {
     this.near = el("ol", { class: "m-near" });
     this.nearTitle = el("h3", { hidden: true }, "Sounds like");
     this.body.replaceChildren(
-      el("p", { class: "l-faint" }, el("bdi", {}, [row.artist, row.album].filter(Boolean).join(" · "))),
-      el("p", { class: "l-faint p-path" }, el("bdi", {}, row.path)),
-      this.#verdict(row),
-      ...(row.styles?.length ? [el("p", { class: "p-styles" }, ...row.styles.map((style) => chip(style)))] : []),
-      this.#likely(row),
-      this.#actions(row),
-      ...(row.error ? [] : [this.#words(row)]),
-      this.nearTitle,
-      this.near,
+      ...[
+        byline(row),
+        place(row),
+        this.#verdict(row),
+        styles(row.styles),
+        likely(row.top),
+        this.#actions(row),
+        row.error ? null : this.#words(row),
+        this.nearTitle,
+        this.near,
+      ].filter((node) => node !== null),
     );
   }
 
@@ -93,22 +95,6 @@ export class SongPanel {
     const word = row.correction ? el("span", {}, "Your word: ", chip(row.correction)) : null;
     const tag = row.tag ? el("span", {}, `Tag: ${row.tag}`) : null;
     return el("ul", { class: "r-doubts" }, ...[word, said, tag].filter(Boolean).map((part) => el("li", {}, part)));
-  }
-
-  #likely(row) {
-    return el(
-      "ol",
-      { class: "r-top" },
-      ...row.top.map(([genre, p]) =>
-        el(
-          "li",
-          { style: { "--genre": colour(genre), "--share": p } },
-          el("span", { class: "l-name" }, genre),
-          el("span", { class: "l-length" }),
-          el("span", { class: "l-count" }, percent(p)),
-        ),
-      ),
-    );
   }
 
   #actions(row) {
@@ -125,45 +111,13 @@ export class SongPanel {
   }
 
   #words(row) {
-    const typed = el("input", {
-      class: "l-input",
-      list: "p-genres",
-      maxlength: 200,
-      autocomplete: "off",
-      placeholder: "another genre",
-      "aria-label": "Another genre",
-    });
-    const now = row.correction ?? row.predicted;
+    const choose = (genre) => this.#word(genre);
     return el(
-      "form",
-      {
-        class: "p-words",
-        onsubmit: (event) => {
-          event.preventDefault();
-          if (typed.value.trim()) this.#word(typed.value.trim());
-        },
-      },
+      "section",
+      { class: "p-words", "aria-label": "Your word" },
       el("h3", {}, "It is"),
-      el(
-        "div",
-        { class: "r-genres" },
-        ...settings.genres.map((genre) =>
-          el(
-            "button",
-            {
-              type: "button",
-              class: "r-genre",
-              "aria-pressed": genre === now,
-              style: { "--genre": settings.colours[genre] },
-              onclick: () => this.#word(genre),
-            },
-            genre,
-          ),
-        ),
-      ),
-      typed,
-      el("datalist", { id: "p-genres" }, ...settings.genres.map((value) => el("option", { value }))),
-      el("button", { class: "z-button" }, "Store"),
+      genreButtons(choose, { now: row.correction ?? row.predicted }),
+      genreForm(choose).form,
     );
   }
 

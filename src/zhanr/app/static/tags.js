@@ -1,6 +1,7 @@
 // Genres into the files, in four steps: plan, look through and edit, try, write; and the way back.
 
 import { get, post, reason } from "./api.js";
+import { ask } from "./ask.js";
 import { el, many, percent } from "./dom.js";
 import { heading, liveLine, scanned } from "./library_parts.js";
 import { RowTable } from "./rowtable.js";
@@ -44,7 +45,6 @@ class TagsPage extends HTMLElement {
       el("div", { class: "g-work" }, this.live, this.bar, this.stop),
       this.result,
       this.earlier,
-      this.#dialog(),
     );
     this.#drawRuns();
     const job = new URLSearchParams(location.search).get("job");
@@ -141,27 +141,8 @@ class TagsPage extends HTMLElement {
     return el("div", { class: "g-steps" }, this.try, this.write, this.hint);
   }
 
-  #dialog() {
-    this.dialog = el("dialog", { class: "g-dialog", "aria-labelledby": "g-question" });
-    return this.dialog;
-  }
-
-  #confirm(question, note, yes, action) {
-    const close = (sure) => () => {
-      this.dialog.close();
-      if (sure) action();
-    };
-    this.dialog.replaceChildren(
-      el("h2", { id: "g-question" }, question),
-      el("p", {}, note),
-      el(
-        "div",
-        { class: "r-actions" },
-        el("button", { type: "button", class: "z-button primary", onclick: close(true) }, yes),
-        el("button", { type: "button", class: "z-button", onclick: close(false) }, "Cancel"),
-      ),
-    );
-    this.dialog.showModal();
+  async #confirm(question, note, yes, action) {
+    if (await ask(question, note, yes)) action();
   }
 
   #columns() {
