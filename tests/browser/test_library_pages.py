@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.conftest import DEMO, PATIENCE, NewPage, serving, until
 from zhanr.library import Library, Song
+from zhanr.prediction import Style
 from zhanr.tags.formats import read_genres
 
 N_MANY = 5_000
@@ -76,7 +77,8 @@ def doubtful() -> Iterator[Song]:
     yield song("/review/ask.mp3", None, 0.2, title="Ask me", artist="Nobody")
     yield song("/review/odd.mp3", "rock", 0.8, title="Odd one", tag_genre="Jazz")
     yield song("/review/calm.mp3", "metal", 0.9, title="Calm one")
-    yield song("/review/calmer.mp3", "blues", 0.97, title="Calmer one")
+    style = Style("delta blues", 0.61)
+    yield song("/review/calmer.mp3", "blues", 0.97, title="Calmer one", styles=(style,))
 
 
 def many() -> Iterator[Song]:
@@ -190,6 +192,15 @@ def test_a_row_opens_and_a_word_on_it_is_seen_and_taken_back(open_page: NewPage,
     assert stored(library, "calmer") is None
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
+
+
+def test_a_style_is_seen_and_leads_to_its_songs(open_page: NewPage) -> None:
+    page = open_page("/library?q=calmer")
+    expect(rows(page)).to_contain_text("delta blues")
+    rows(page).click()
+    page.get_by_role("dialog").get_by_role("link", name="delta blues").click()
+    expect(page.get_by_role("combobox", name="Search")).to_have_value('style="delta blues"')
+    expect(page.locator(".l-status")).to_have_text("1 song")
 
 
 def test_many_rows_are_chosen_corrected_restored_and_taken_along(open_page: NewPage, library: Path) -> None:
