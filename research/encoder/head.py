@@ -30,7 +30,7 @@ from research.encoder.targets import class_names, genre_columns
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 L2_TAGS, L2_EMBEDDING, L2_GATE = 1e-2, 3e-2, 1e-2
-STRANGE_WEIGHT, SOUND_WEIGHT = 0.3, 0.3  # of music of other genres, and of sounds, beside 1 of all known music
+STRANGE_WEIGHT, SOUND_WEIGHT = 0.3, 0.6  # of music of other genres, and of sounds, beside 1 of all known music
 PROJECTED = 128  # numbers of the embedding that the model gives
 LEFT_OUT = ("emotify", "macleod")  # the collections that are left out in turn
 
