@@ -59,6 +59,13 @@ def test_a_table_at_a_terminal_has_no_bar_in_it() -> None:
     assert "classifying" not in at_a_terminal(80, "--json", DEMO / "jazz.wav")
 
 
+def test_colour_that_is_forced_into_a_pipe_moves_no_result_to_standard_error() -> None:
+    environment = {**os.environ, "FORCE_COLOR": "1"}
+    done = subprocess.run([*COMMAND, str(DEMO / "jazz.wav")], env=environment, capture_output=True, text=True, check=True)
+    assert "jazz.wav" in done.stdout
+    assert "jazz.wav" not in done.stderr
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
 def test_a_full_disk_behind_standard_output_is_one_sentence(form: list[str]) -> None:

@@ -107,7 +107,9 @@ def results() -> Console:
     Only the console that draws a bar can take it away before a line is printed.
     """
     out = Console(highlight=False)
-    return errors if out.is_terminal and errors.is_terminal else out
+    # asked of the streams themselves: FORCE_COLOR makes rich call a pipe a terminal
+    both = sys.stdout.isatty() and sys.stderr.isatty()
+    return errors if both and errors.is_terminal else out
 
 
 @contextmanager
