@@ -61,7 +61,9 @@ def test_a_table_at_a_terminal_has_no_bar_in_it() -> None:
 
 def test_colour_that_is_forced_into_a_pipe_moves_no_result_to_standard_error() -> None:
     environment = {**os.environ, "FORCE_COLOR": "1"}
-    done = subprocess.run([*COMMAND, str(DEMO / "jazz.wav")], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*COMMAND, str(DEMO / "jazz.wav")], env=environment, capture_output=True, text=True, check=True
+    )
     assert "jazz.wav" in done.stdout
     assert "jazz.wav" not in done.stderr
 
