@@ -319,6 +319,8 @@ def test_tags_plan_edit_try_write_and_take_back(open_page: NewPage, folder: Path
     page.get_by_role("button", name="Make a plan").click()
     live = page.locator("zhanr-tags .l-status")
     expect(live).to_have_text("4 files to write, 0 left alone.")
+    sums = page.get_by_role("list", name="Genres to write")
+    expect(sums.get_by_role("listitem")).to_have_count(4)
     expect(page.get_by_role("button", name="Write…")).to_be_disabled()
     row = rows(page).filter(has_text="country.ogg")
     row.get_by_role("checkbox").uncheck()

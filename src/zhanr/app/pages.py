@@ -17,6 +17,7 @@ from string import Template
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse, Response
 
+from zhanr import settings as preferences
 from zhanr.app import assets
 from zhanr.app.palette import NOT_SURE, colours
 from zhanr.app.problems import Problem
@@ -84,6 +85,7 @@ def settings(state: State) -> dict[str, object]:
         "not_sure": NOT_SURE,
         "hertz": None if features.kind == "mfcc" else [round(float(f), 1) for f in bin_hertz(features)],
         "threshold": Policy.threshold,
+        "by": preferences.text("by"),
         "max_bytes": state.settings.max_bytes,
         "local": state.settings.is_local,
         "server": True,

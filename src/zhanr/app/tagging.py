@@ -21,7 +21,7 @@ from zhanr.tags.apply import Outcome, apply, folders
 from zhanr.tags.candidates import Unit, from_library
 from zhanr.tags.formats import checked_genre
 from zhanr.tags.journal import Journal, default_folder, new_path, somebody_writes
-from zhanr.tags.plan import Row, plan, read_plan, write_plan
+from zhanr.tags.plan import Row, changes, plan, read_plan, write_plan
 from zhanr.tags.policy import Policy
 from zhanr.tags.undo import undo
 from zhanr.words import distinct, join, printable, split
@@ -58,6 +58,7 @@ class TagJob:
             "write": sum(row.write for row in self.rows),
             "problems": len(self.problems) + sum(outcome.bad for outcome in list(self.outcomes.values())),
             "counts": dict(self.counts),
+            "genres": [] if self.stage in BUSY else changes(self.rows),
             "error": printable(self.error),
             "run": self.run,
             "stopped": self.stopped,

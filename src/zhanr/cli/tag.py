@@ -221,20 +221,20 @@ def _print(text: str) -> None:
     output.results().print(text, soft_wrap=True, markup=False)
 
 
-def _show_genres(genres: Iterable[tuple[str, ...]]) -> None:
-    """How often each genre is written, which is what one wants to see before a thousand lines."""
-    counts = Counter(genre for names in genres for genre in names)
-    for genre, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+def _show_genres(counts: Iterable[tuple[str, int]]) -> None:
+    for genre, count in counts:
         _print(f"  {count:>6,}  {genre}")
 
 
 def _summary(target: Path, rows: list[Row], left: Counter[str], failed: int, *, as_json: bool) -> None:
+    from zhanr.tags.plan import changes
+
     n_write = sum(row.write for row in rows)
     if as_json:
         output.json_line({"plan": str(target), "write": n_write, "left": sum(left.values()), "failed": failed})
         return
     _print(f"\n{n_write:,} to write, {sum(left.values()):,} left alone, {failed:,} can't be written")
-    _show_genres(row.genres for row in rows if row.write and row.genres != row.old)
+    _show_genres(changes(rows))
     if left:
         _print("left alone:")
     for reason, count in left.most_common(8):
@@ -312,6 +312,8 @@ def undo_changes(
 
 def _run(outcomes: Iterator[Outcome], total: int, *, as_json: bool) -> int:
     """Show what becomes of each song and, at the end, the counts; how many are not as wanted."""
+    from zhanr.tags.plan import counted
+
     counts: Counter[str] = Counter()
     written: list[tuple[str, ...]] = []
     bad = 0
@@ -325,7 +327,7 @@ def _run(outcomes: Iterator[Outcome], total: int, *, as_json: bool) -> int:
             _show_outcome(outcome, as_json=as_json)
     if not as_json:
         _print(", ".join(f"{count} {status}" for status, count in counts.items()) or "nothing to do")
-        _show_genres(written)
+        _show_genres(counted(written))
     return bad
 
 

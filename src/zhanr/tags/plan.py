@@ -12,6 +12,7 @@ import csv
 import io
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,17 @@ def plan(songs: Iterable[tuple[Path, Evidence] | FileError], policy: Policy) -> 
             yield _row(Path(os.path.abspath(path)), target, answer, policy)  # noqa: PTH100 - Path.absolute keeps ".."
         except TagError as error:
             yield TagError(path, error.reason)
+
+
+def counted(genres: Iterable[tuple[str, ...]]) -> list[tuple[str, int]]:
+    """How many files get each genre, the most frequent first: what one wants to see before a thousand rows."""
+    counts = Counter(genre for names in genres for genre in names)
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def changes(rows: Iterable[Row]) -> list[tuple[str, int]]:
+    """The genres of the rows that will change a file's genre, `counted`."""
+    return counted(row.genres for row in rows if row.write and row.genres != row.old)
 
 
 def _row(path: Path, target: Path, answer: Evidence, policy: Policy) -> Row:

@@ -3,7 +3,7 @@
 /**
  * @type {{
  *   genres: string[], styles: string[], colours: Record<string, string>, not_sure: string, hertz: number[] | null,
- *   threshold: number, max_bytes: number, local: boolean, server: boolean, scan: string, model: string,
+ *   threshold: number, by: string, max_bytes: number, local: boolean, server: boolean, scan: string, model: string,
  *   expected: {precision: number, answered: number, right: number} | null,
  * }}
  */

@@ -13,6 +13,7 @@ const MODES = {
   replace: ["Replace", "the new genre takes the place of the old one"],
   add: ["Add", "the new genre stands beside the old one"],
 };
+const UNITS = { track: "song", album: "album", artist: "artist" };
 const DOING = { planning: "Planning", trying: "Trying", writing: "Writing", undoing: "Taking back" };
 const PARTS = { write: "To write", left: "Left alone", problems: "Problems", all: "All" };
 
@@ -37,7 +38,15 @@ class TagsPage extends HTMLElement {
       { type: "button", class: "z-button", hidden: true, onclick: () => this.#post(`/tags/jobs/${this.job}/stop`) },
       "Stop",
     );
-    this.result = el("section", { class: "g-plan", hidden: true }, this.#partsBar(), this.table.node, this.#steps());
+    this.sums = el("ul", { class: "g-sums", "aria-label": "Genres to write" });
+    this.result = el(
+      "section",
+      { class: "g-plan", hidden: true },
+      this.sums,
+      this.#partsBar(),
+      this.table.node,
+      this.#steps(),
+    );
     this.earlier = el("section", { class: "g-runs", "aria-label": "Earlier runs" });
     this.append(
       this.#form(),
@@ -73,6 +82,13 @@ class TagsPage extends HTMLElement {
       placeholder: "all songs, or: genre=jazz path~live",
       value: new URLSearchParams(location.search).get("q") ?? "",
     });
+    this.by = el(
+      "select",
+      { id: "by", class: "l-input" },
+      ...Object.entries(UNITS).map(([unit, name]) =>
+        el("option", { value: unit, selected: unit === settings.by }, name),
+      ),
+    );
     const modes = Object.entries(MODES).map(([mode, [name, what]]) =>
       el(
         "label",
@@ -96,6 +112,7 @@ class TagsPage extends HTMLElement {
         { class: "g-fields" },
         el("label", { for: "threshold" }, "At least so sure, in %", this.threshold),
         el("label", { for: "where" }, "Which songs", this.where),
+        el("label", { for: "by" }, "One genre for each", this.by),
         el("button", { class: "z-button primary" }, "Make a plan"),
       ),
       el("p", { class: "l-faint" }, "A plan changes no file. Your own corrections always count as sure."),
@@ -235,6 +252,7 @@ class TagsPage extends HTMLElement {
         mode: /** @type {RadioNodeList} */ (this.form.elements.namedItem("mode")).value,
         threshold: Number(this.threshold.value) / 100,
         where: this.where.value.trim(),
+        by: this.by.value,
       });
       history.replaceState(history.state, "", `?job=${job}`);
       await this.#follow(job);
@@ -334,6 +352,11 @@ class TagsPage extends HTMLElement {
     this.error.textContent = status.error ?? "";
     this.result.hidden = status.busy || (!status.rows && !status.problems);
     this.live.textContent = this.#sentence(status);
+    this.sums.replaceChildren(
+      ...status.genres.map(([genre, count]) =>
+        el("li", {}, genre, el("span", { class: "l-count" }, count.toLocaleString("en"))),
+      ),
+    );
     this.try.disabled = !this.#editable || !status.write;
     this.write.disabled = status.stage !== "tried" || !status.write;
     this.try.hidden = this.write.hidden = this.choose.hidden = !this.#editable || !status.rows;
