@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zhanr.prediction import Style
+from zhanr.prediction import Prediction, Style
 from zhanr.words import printable
 
 Kind = Literal["text", "integer", "real", "json"]
@@ -154,3 +154,8 @@ def to_row(song: Song) -> dict[str, Any]:
 def from_row(values: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a `Song` from what is stored of the columns that there are."""
     return {n: COLUMNS[n].load(json.loads(v)) if COLUMNS[n].kind == "json" else v for n, v in values.items()}
+
+
+def with_prediction(song: Song, prediction: Prediction) -> Song:
+    """The song with what the classifier says of it."""
+    return replace(song, **{name: getattr(prediction, name) for name in PREDICTED if name != "model_sha256"})

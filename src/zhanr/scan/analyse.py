@@ -14,7 +14,7 @@ from zhanr.classifier import Classifier
 from zhanr.errors import AudioError
 from zhanr.files import read_failure
 from zhanr.library import Song
-from zhanr.library.columns import PREDICTED
+from zhanr.library.columns import with_prediction
 from zhanr.prediction import Prediction
 from zhanr.tags.labels import with_labels
 
@@ -80,11 +80,6 @@ def _of_file(path: Path, model_sha256: str) -> Song:
 def _described(song: Song) -> Song:
     """The song with the hash of its sound and what its tags say."""
     return with_labels(replace(song, content_hash=payload_sha256(song.path)))
-
-
-def with_prediction(song: Song, prediction: Prediction) -> Song:
-    """The song with what the classifier says of it."""
-    return replace(song, **{name: getattr(prediction, name) for name in PREDICTED if name != "model_sha256"})
 
 
 def _same_file(song: Song, path: Path) -> bool:

@@ -12,7 +12,7 @@ import mutagen
 
 from zhanr.audio.metadata import read_metadata
 from zhanr.errors import AudioError, TagError
-from zhanr.library.columns import TAGS, Song
+from zhanr.library.columns import TAGS, Song, with_prediction
 from zhanr.prediction import Prediction
 from zhanr.tags.formats import read_genres
 from zhanr.tags.formats.id3 import TooManyFrames
@@ -26,18 +26,7 @@ def with_labels(song: Song) -> Song:
 
 def labelled(path: Path, prediction: Prediction, number: int) -> Song:
     """A song as albums need it: what a model says of a file, what its tags say, and a number for an `id`."""
-    song = Song(
-        path,
-        duration=prediction.duration,
-        genre=prediction.genre,
-        best=prediction.best,
-        confidence=prediction.confidence,
-        probabilities=prediction.probabilities,
-        styles=prediction.styles,
-        reason=prediction.reason,
-        id=number,
-    )
-    return with_labels(song)
+    return with_labels(with_prediction(Song(path, id=number), prediction))
 
 
 def read_labels(path: str | os.PathLike[str]) -> dict[str, Any]:
