@@ -79,8 +79,9 @@ def from_library(
     """
     folders = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - Path.absolute keeps ".."
     with Library.open(library, create=False, readonly=True) as opened:
-        for remark in rules.check_labels(*_names(opened)):
-            tell(remark)
+        if rules.names_genres:  # else no song need be asked what there is
+            for remark in rules.check_labels(*_names(opened)):
+                tell(remark)
         if by == "track":
             judge = _judge(opened, precision)
         else:

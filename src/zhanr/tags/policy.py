@@ -55,6 +55,11 @@ class Policy:
         """The field of its own that is written beside the genre, or ""."""
         return checked_field(self.style_field) if self.styles == "field" else ""
 
+    @property
+    def names_genres(self) -> bool:
+        """Whether it names any, so that `check_labels` has something to look at."""
+        return bool(self.thresholds or self.whitelist or set(self.names) - set(NAMES))
+
     def __post_init__(self) -> None:
         """Refuse values out of range."""
         if self.mode not in MODES or self.case not in CASES:
