@@ -26,7 +26,7 @@ from zhanr.app.upload_store import UploadStore
 from zhanr.app.uploads import Upload
 from zhanr.cli import app
 from zhanr.library import Library, Song
-from zhanr.scan.analyse import with_prediction
+from zhanr.library.columns import with_prediction
 
 
 @pytest.fixture(scope="module")

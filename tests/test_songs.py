@@ -23,7 +23,7 @@ from zhanr.app.settings import Settings
 from zhanr.audio import load
 from zhanr.explain import explain_song
 from zhanr.library import Library, Song
-from zhanr.scan.analyse import with_prediction
+from zhanr.library.columns import with_prediction
 
 UPLOADS = "/media/uploads"
 
